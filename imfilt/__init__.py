@@ -1,0 +1,33 @@
+"""The convolution toolkit for real images.
+
+Names are loaded when they are first used, so that importing the package (as its command
+line does) costs nothing.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0.dev0"
+
+_PLACES = {
+    "imfilt.filters.edges": (
+        "sobel", "sobel_h", "sobel_v", "scharr", "scharr_h", "scharr_v", "prewitt", "prewitt_h", "prewitt_v",
+        "farid", "farid_h", "farid_v", "roberts", "roberts_pos_diag", "roberts_neg_diag",
+    ),
+    "imfilt.filters.smoothing": ("gaussian",),
+    "imfilt._engine.threads": ("num_threads",),
+    "imfilt._engine.config": ("show_config",),
+}  # fmt: skip
+_PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
+
+__all__ = ["__version__", *_PLACE_OF]
+
+
+def __getattr__(name):
+    if name not in _PLACE_OF:
+        raise AttributeError(f"module 'imfilt' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_PLACE_OF[name]), name)
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_PLACE_OF})

@@ -1,0 +1,639 @@
+"""The loops: one function per loop shape, each for a range of output rows.
+
+Every function sweeps down its rows once. Source rows are widened into a ring of scratch
+rows with the border already on them, in column strips that keep the ring in cache; a
+loop shape turns the rows of the ring into lines; lines are rounded on writing.
+
+Arguments are trusted (imfilt/_engine/checks.py has looked at them) except for the sizes
+on which memory safety rests. The GIL is released while pixels move. The readable form
+of each function, with the same signature, is in imfilt/_engine/twin.py.
+"""
+
+cimport numpy as cnp
+from libc.stdlib cimport free
+from libc.string cimport memcpy, memset
+
+from imfilt._pixels cimport gather, read_fn, reader, write_fn, writer
+from imfilt._rows cimport (VECTOR_BYTES, fir_rows, gradient_row, norm_row,
+                           vec, vf32, vf64)
+
+cdef extern from "<stdlib.h>" nogil:
+    void* aligned_alloc(size_t alignment, size_t size)
+
+cdef extern from "_simd.h" nogil:
+    void stream_bytes(const char* src, char* dst, Py_ssize_t n)
+    void stream_end()
+
+cdef extern from *:
+    """
+    #define kind_of(array) (PyArray_DESCR((PyArrayObject*)(array))->kind)
+    """
+    char kind_of(cnp.ndarray array)
+
+cnp.import_array()
+
+cdef enum:
+    CONSTANT = 0
+    NEAREST = 1
+    REFLECT = 2
+    MIRROR = 3
+    WRAP = 4
+
+ctypedef struct Sweep:
+    # the image: steps in bytes; `packed` rows can be read without gathering
+    const char* src
+    Py_ssize_t height, width, channels, row_step, pixel_step, channel_step, itemsize
+    bint packed, swapped
+    read_fn read
+    # the result: pixels of a row are packed
+    char* dst
+    Py_ssize_t out_width, dst_step, dst_itemsize
+    write_fn write
+    # the frame, see imfilt/_engine/plan.py
+    bint wide, streamed
+    int mode
+    double cval, low, scale
+    Py_ssize_t top, left, rows, columns
+    Py_ssize_t stride_y, stride_x, up_y, up_x
+    Py_ssize_t strip, chunk, block
+    Py_ssize_t y0, y1
+    # scratch: bytes of a number, of a pixel of numbers, of a row of the ring and of a line
+    Py_ssize_t size, pixel, ring_step, line_step
+    double[8] scale_vector     # the scale in all lanes of the widest vector
+    Py_ssize_t span            # source pixels of the widest strip
+    Py_ssize_t x_first, before, after   # of the strip at hand: first column, how many lie outside
+    Py_ssize_t* columns_outside
+    char* gathered             # a row before widening
+    char* narrowed             # a line before streaming
+
+# Puts source row y, columns x_first ... x_first + pixels, into a row of the ring.
+ctypedef void (*load_row)(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil
+# Prepares output rows y ... y + count; rows[] starts at the first source row of y.
+ctypedef void (*begin_block)(Sweep* s, void* work, const char** rows, Py_ssize_t count,
+                             Py_ssize_t pixels) noexcept nogil
+# Makes the line of output row y, the i-th of its block, `pixels` wide; rows[] as above.
+ctypedef void (*make_line)(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
+                           Py_ssize_t pixels, char* line) noexcept nogil
+
+
+# ---- scratch ------------------------------------------------------------------
+
+cdef inline Py_ssize_t padded(Py_ssize_t nbytes) noexcept nogil:
+    """Whole blocks of four vectors, as the row kernels work."""
+    cdef Py_ssize_t block = 4 * VECTOR_BYTES
+    return (nbytes + block - 1) // block * block
+
+
+cdef inline Py_ssize_t row_bytes(Py_ssize_t nbytes) noexcept nogil:
+    """Room for a row and one block past it; an odd number of cache lines, so that rows
+    of the ring do not fall on the same cache sets."""
+    cdef Py_ssize_t lines = (padded(nbytes) + 4 * VECTOR_BYTES) // 64
+    return (lines | 1) * 64
+
+
+cdef char* scratch(Py_ssize_t nbytes) noexcept nogil:
+    """Zeroed, so that the padding behind a row never holds a denormal or a NaN."""
+    nbytes = (nbytes + 63) // 64 * 64 + 64
+    cdef char* memory = <char*>aligned_alloc(64, nbytes)
+    if memory != NULL:
+        memset(memory, 0, nbytes)
+    return memory
+
+
+cdef inline void spread(const double* weights, Py_ssize_t count, vec* dst) noexcept nogil:
+    """Each weight into all lanes of a vector, so that the loops load instead of broadcast."""
+    cdef Py_ssize_t i, lane
+    if vec is vf32:
+        for i in range(count):
+            for lane in range(VECTOR_BYTES // 4):
+                (<float*>(dst + i))[lane] = <float>weights[i]
+    else:
+        for i in range(count):
+            for lane in range(VECTOR_BYTES // 8):
+                (<double*>(dst + i))[lane] = weights[i]
+
+
+cdef inline int parity(const double* weights, Py_ssize_t count) noexcept nogil:
+    """+1 for w[t] == w[-t], -1 for w[t] == -w[-t] with a zero centre, 0 for neither."""
+    cdef Py_ssize_t t
+    cdef bint even = count % 2, odd = count % 2 and count > 1 and weights[count // 2] == 0
+    for t in range(count // 2):
+        even = even and weights[t] == weights[count - 1 - t]
+        odd = odd and weights[t] == -weights[count - 1 - t]
+    return 1 if even else -1 if odd else 0
+
+
+# ---- reading ------------------------------------------------------------------
+
+cdef inline Py_ssize_t fold(Py_ssize_t i, Py_ssize_t n, int mode) noexcept nogil:
+    """The pixel that stands for index i, folded as often as it takes; -1 for the constant."""
+    cdef Py_ssize_t period
+    if 0 <= i < n:
+        return i
+    if mode == CONSTANT:
+        return -1
+    if mode == NEAREST:
+        return 0 if i < 0 else n - 1
+    if mode == MIRROR and n == 1:
+        return 0
+    period = n if mode == WRAP else 2 * n if mode == REFLECT else 2 * n - 2
+    i = i % period
+    if i < 0:
+        i += period
+    if i < n:
+        return i
+    return period - 1 - i if mode == REFLECT else period - i
+
+
+cdef inline void fill(Sweep* s, char* dst, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        if s.wide:
+            (<double*>dst)[i] = s.cval
+        else:
+            (<float*>dst)[i] = <float>s.cval
+
+
+cdef inline void read_pixels(Sweep* s, const char* row, Py_ssize_t x, Py_ssize_t pixels,
+                             char* dst) noexcept nogil:
+    if s.packed:
+        s.read(row + x * s.pixel_step, dst, pixels * s.channels, s.low)
+    else:
+        gather(row + x * s.pixel_step, s.pixel_step, s.channel_step, pixels, s.channels,
+               s.itemsize, s.swapped, s.gathered)
+        s.read(s.gathered, dst, pixels * s.channels, s.low)
+
+
+cdef void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
+    """Columns x_first ... x_first + pixels of row y, whether inside the image or not."""
+    cdef Py_ssize_t i, x, at, inside = pixels - s.before - s.after
+    cdef const char* row
+    y = fold(y, s.height, s.mode)
+    if y < 0:
+        fill(s, dst, pixels * s.channels)
+        return
+    row = s.src + y * s.row_step
+    if inside > 0:
+        read_pixels(s, row, s.x_first + s.before, inside, dst + s.before * s.pixel)
+    for i in range(s.before + s.after):
+        at = i if i < s.before else i + inside
+        x = s.columns_outside[i]
+        if x < 0:
+            fill(s, dst + at * s.pixel, s.channels)
+        else:
+            read_pixels(s, row, x, 1, dst + at * s.pixel)
+
+
+# ---- the sweep ----------------------------------------------------------------
+
+cdef inline Py_ssize_t first_row(Sweep* s, Py_ssize_t y) noexcept nogil:
+    return y * s.stride_y // s.up_y - s.top
+
+
+cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept nogil:
+    """The source columns of a strip, and where those outside the image are to be had."""
+    cdef Py_ssize_t i
+    s.x_first = x0 * s.stride_x // s.up_x - s.left
+    s.before = min(max(-s.x_first, 0), pixels)
+    s.after = min(max(s.x_first + pixels - s.width, 0), pixels - s.before)
+    for i in range(s.before):
+        s.columns_outside[i] = fold(s.x_first + i, s.width, s.mode)
+    for i in range(s.after):
+        s.columns_outside[s.before + i] = fold(s.x_first + pixels - s.after + i, s.width, s.mode)
+
+
+cdef inline void write_line(Sweep* s, char* line, Py_ssize_t pixels, char* dst) noexcept nogil:
+    """Every stride_x-th pixel of a line, rounded to the result's type."""
+    cdef Py_ssize_t x, n = pixels * s.channels
+    if s.stride_x > 1:
+        for x in range(1, pixels):
+            memcpy(line + x * s.pixel, line + x * s.stride_x * s.pixel, s.pixel)
+    if s.write == NULL:
+        pass  # the result has the type of the line
+    elif s.streamed:
+        s.write(line, s.narrowed, n)
+        line = s.narrowed
+    else:
+        s.write(line, dst, n)
+        return
+    if s.streamed:
+        stream_bytes(line, dst, n * s.dst_itemsize)
+    else:
+        memcpy(dst, line, n * s.dst_itemsize)
+
+
+cdef int sweep(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
+    """Rows y0 ... y1 of the result. -1 when there is no memory, and nothing was written then."""
+    cdef Py_ssize_t slots = (s.block - 1) * s.stride_y // s.up_y + s.rows + 1
+    cdef char* ring = scratch(slots * s.ring_step)
+    cdef char* line = scratch(s.line_step)
+    cdef const char** rows = <const char**>scratch(slots * <Py_ssize_t>sizeof(void*))
+    cdef Py_ssize_t strips = (s.out_width + s.strip - 1) // s.strip, n, x0, x1, x, y, count, pixels, i
+    cdef Py_ssize_t first, last, loaded
+    cdef int status = -1
+    s.columns_outside = <Py_ssize_t*>scratch(s.span * <Py_ssize_t>sizeof(Py_ssize_t))
+    s.gathered = scratch(1 if s.packed else s.span * s.channels * s.itemsize)
+    s.narrowed = scratch(s.chunk * s.channels * s.dst_itemsize if s.streamed else 1)
+    if (ring != NULL and line != NULL and rows != NULL and s.columns_outside != NULL
+            and s.gathered != NULL and s.narrowed != NULL):
+        status = 0
+        for n in range(strips):
+            x0 = n * s.strip
+            x1 = min(x0 + s.strip, s.out_width)
+            pixels = ((x1 - 1) * s.stride_x // s.up_x) - (x0 * s.stride_x // s.up_x) + s.columns
+            set_strip(s, x0, pixels)
+            loaded = first_row(s, s.y0)
+            y = s.y0
+            while y < s.y1:
+                count = min(s.block, s.y1 - y)
+                first = first_row(s, y)
+                last = first_row(s, y + count - 1) + s.rows
+                for i in range(max(loaded, first), last):
+                    load(s, work, i, pixels, ring + (i + s.top) % slots * s.ring_step)
+                loaded = last
+                x = x0
+                while x < x1:
+                    for i in range(last - first):
+                        rows[i] = ring + (first + i + s.top) % slots * s.ring_step + (x - x0) * s.stride_x * s.pixel
+                    if begin != NULL:
+                        begin(s, work, rows, count, min(s.chunk, x1 - x))
+                    for i in range(count):
+                        make(s, work, rows, y, i, min(s.chunk, x1 - x), line)
+                        write_line(s, line, min(s.chunk, x1 - x),
+                                   s.dst + (y + i) * s.dst_step + x * s.channels * s.dst_itemsize)
+                    x += s.chunk
+                y += count
+    free(ring)
+    free(line)
+    free(rows)
+    free(s.columns_outside)
+    free(s.gathered)
+    free(s.narrowed)
+    if s.streamed:
+        stream_end()
+    return status
+
+
+cdef int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
+                 Py_ssize_t y0, Py_ssize_t y1) except -1:
+    """Fills a Sweep, and refuses what would read or write outside the arrays."""
+    cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(src)
+    cdef cnp.npy_intp* steps = cnp.PyArray_STRIDES(src)
+    cdef cnp.npy_intp* dst_shape = cnp.PyArray_DIMS(dst)
+    cdef int ndim = cnp.PyArray_NDIM(src)
+    if ndim != cnp.PyArray_NDIM(dst) or not 2 <= ndim <= 3:
+        raise ValueError("core: src and dst must both have two or three dimensions")
+    s.src = cnp.PyArray_BYTES(src)
+    s.height, s.width, s.channels = shape[0], shape[1], shape[2] if ndim == 3 else 1
+    s.itemsize = cnp.PyArray_ITEMSIZE(src)
+    s.row_step, s.pixel_step = steps[0], steps[1]
+    s.channel_step = steps[2] if ndim == 3 else s.itemsize
+    s.swapped = cnp.PyArray_ISBYTESWAPPED(src)
+    s.packed = (not s.swapped and cnp.PyArray_ISALIGNED(src)
+                and (s.pixel_step == s.channels * s.itemsize or s.width == 1)
+                and (s.channel_step == s.itemsize or s.channels == 1))
+    s.dst = cnp.PyArray_BYTES(dst)
+    s.out_width = dst_shape[1]
+    s.dst_step = cnp.PyArray_STRIDES(dst)[0]
+    s.dst_itemsize = cnp.PyArray_ITEMSIZE(dst)
+
+    s.wide, s.streamed = frame.wide, frame.streamed
+    s.mode = frame.mode
+    s.cval, s.low, s.scale = frame.cval, frame.low, frame.scale
+    s.top, s.left, s.rows, s.columns = frame.top, frame.left, frame.rows, frame.columns
+    s.stride_y, s.stride_x, s.up_y, s.up_x = frame.stride_y, frame.stride_x, frame.up_y, frame.up_x
+    s.strip, s.chunk, s.block = frame.strip, frame.chunk, frame.block
+    s.y0, s.y1 = y0, y1
+    if s.wide:
+        s.read = reader(kind_of(src), s.itemsize, <double>0)
+        s.write = writer(kind_of(dst), s.dst_itemsize, <double>0)
+    else:
+        s.read = reader(kind_of(src), s.itemsize, <float>0)
+        s.write = writer(kind_of(dst), s.dst_itemsize, <float>0)
+
+    if s.read == NULL or s.write == NULL:
+        raise TypeError(f"core: no loop for {src.dtype} to {dst.dtype}")
+    if min(s.height, s.width, s.channels, s.rows, s.columns, s.strip, s.chunk, s.block,
+           s.stride_y, s.stride_x, s.up_y, s.up_x) < 1:
+        raise ValueError("core: sizes and steps must be positive")
+    if not 0 <= y0 <= y1 <= dst_shape[0] or (ndim == 3 and dst_shape[2] != s.channels):
+        raise ValueError("core: rows or channels outside the result")
+    if not cnp.PyArray_ISWRITEABLE(dst) or not cnp.PyArray_ISALIGNED(dst) or cnp.PyArray_ISBYTESWAPPED(dst):
+        raise ValueError("core: dst must be writeable, aligned and in native byte order")
+    if (cnp.PyArray_STRIDES(dst)[1] != s.channels * s.dst_itemsize and s.out_width > 1) or (
+            ndim == 3 and s.channels > 1 and cnp.PyArray_STRIDES(dst)[2] != s.dst_itemsize):
+        raise ValueError("core: the pixels of a row of dst must be packed")
+
+    s.strip = min(s.strip, max(s.out_width, 1))
+    s.size = 8 if s.wide else 4
+    if s.wide:
+        spread(&s.scale, 1, <vf64*>s.scale_vector)
+    else:
+        spread(&s.scale, 1, <vf32*>s.scale_vector)
+    s.pixel = s.channels * s.size
+    s.span = (s.strip - 1) * s.stride_x // s.up_x + 1 + s.columns
+    s.ring_step = row_bytes(s.span * s.pixel)
+    s.chunk = min(s.chunk, s.strip)
+    s.line_step = row_bytes(((s.chunk - 1) * s.stride_x + s.columns) * s.pixel)
+    if kind_of(dst) == b"f" and s.dst_itemsize == s.size:
+        s.write = NULL
+    return 0
+
+
+cdef const double* taps(cnp.ndarray weights, Py_ssize_t count) except NULL:
+    if (cnp.PyArray_TYPE(weights) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(weights)
+            or cnp.PyArray_SIZE(weights) != count or count < 1):
+        raise ValueError(f"core: {count} contiguous float64 taps are needed")
+    return <const double*>cnp.PyArray_DATA(weights)
+
+
+# ---- separable: a column of taps, then a row of taps ----------------------------
+
+ctypedef struct Separable:
+    const double* column
+    const double* row
+    Py_ssize_t columns         # taps in the row
+    int column_parity, row_parity
+    char* column_weights
+    char* row_weights
+    char* middle
+    Py_ssize_t middle_step
+    const char** along         # a pointer per tap of the row
+
+
+cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
+                          Py_ssize_t pixels, vec* unused) noexcept nogil:
+    cdef Separable* k = <Separable*>work
+    fir_rows(rows, s.stride_y, count, s.rows, <const vec*>k.column_weights, k.column_parity, NULL,
+             k.middle, k.middle_step, padded(((pixels - 1) * s.stride_x + s.columns) * s.pixel))
+
+
+cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
+                         Py_ssize_t pixels, vec* line) noexcept nogil:
+    cdef Separable* k = <Separable*>work
+    cdef Py_ssize_t t
+    for t in range(s.columns):
+        k.along[t] = k.middle + i * k.middle_step + t * s.pixel
+    fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights, k.row_parity,
+             <const vec*>s.scale_vector, <char*>line, 0, padded(((pixels - 1) * s.stride_x + 1) * s.pixel))
+
+
+def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
+              cnp.ndarray column not None, cnp.ndarray row not None,
+              Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the correlation of src with the outer product of column and row."""
+    cdef Sweep s
+    cdef Separable k
+    cdef int status = -1
+    prepare(&s, src, dst, frame, y0, y1)
+    cdef const double* down = taps(column, s.rows)
+    cdef const double* along = taps(row, s.columns)
+    with nogil:
+        k.column_parity = parity(down, s.rows)
+        k.row_parity = parity(along, s.columns)
+        k.middle_step = s.line_step
+        k.middle = scratch(s.block * k.middle_step)
+        k.column_weights = scratch(s.rows * VECTOR_BYTES)
+        k.row_weights = scratch(s.columns * VECTOR_BYTES)
+        k.along = <const char**>scratch(s.columns * <Py_ssize_t>sizeof(void*))
+        if k.middle != NULL and k.column_weights != NULL and k.row_weights != NULL and k.along != NULL:
+            if s.wide:
+                spread(down, s.rows, <vf64*>k.column_weights)
+                spread(along, s.columns, <vf64*>k.row_weights)
+                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf64],
+                               <make_line>separable_line[vf64])
+            else:
+                spread(down, s.rows, <vf32*>k.column_weights)
+                spread(along, s.columns, <vf32*>k.row_weights)
+                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf32],
+                               <make_line>separable_line[vf32])
+        free(k.middle)
+        free(k.column_weights)
+        free(k.row_weights)
+        free(k.along)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- gradient: the magnitude of two crossed separable kernels ------------------
+
+ctypedef struct Gradient:
+    Py_ssize_t radius
+    char* smooth_weights
+    char* difference_weights
+    char* smoothed
+    char* differed
+    const char** along
+
+
+cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
+                        Py_ssize_t pixels, vec* out) noexcept nogil:
+    cdef Gradient* k = <Gradient*>work
+    cdef const vec* smooth = <const vec*>k.smooth_weights
+    cdef const vec* difference = <const vec*>k.difference_weights
+    cdef const vec* scale = <const vec*>s.scale_vector
+    cdef Py_ssize_t t, nbytes = padded(pixels * s.pixel)
+    cdef bint unsafe
+    if k.radius == 1:  # the constant lets the compiler unroll the loops over taps
+        unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, scale,
+                              k.smoothed, k.differed, <char*>out, nbytes)
+    else:
+        unsafe = gradient_row(rows + i, k.radius, s.pixel, smooth, difference, scale,
+                              k.smoothed, k.differed, <char*>out, nbytes)
+    if unsafe:
+        for t in range(s.columns):
+            k.along[t] = k.differed + t * s.pixel
+        fir_rows(k.along, 0, 1, s.columns, smooth, 1, NULL, <char*>out, 0, nbytes)
+        for t in range(s.columns):
+            k.along[t] = k.smoothed + t * s.pixel
+        # In place: an output block reads its own bytes and bytes to the right only.
+        fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, k.smoothed, 0, nbytes)
+        norm_row(<const vec*>k.smoothed, out, scale, out, nbytes)
+
+
+def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
+             cnp.ndarray smooth not None, cnp.ndarray difference not None,
+             Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the magnitude of (smooth x difference, difference x smooth).
+
+    smooth is even, difference is odd, both of the same odd length.
+    """
+    cdef Sweep s
+    cdef Gradient k
+    cdef int status = -1
+    prepare(&s, src, dst, frame, y0, y1)
+    cdef const double* even = taps(smooth, s.rows)
+    cdef const double* odd = taps(difference, s.columns)
+    if s.rows != s.columns or parity(even, s.rows) <= 0 or parity(odd, s.rows) >= 0:
+        raise ValueError("core: gradient needs an even and an odd kernel of one length")
+    if s.stride_x != 1 or s.stride_y != 1 or s.up_x != 1 or s.up_y != 1:
+        raise ValueError("core: gradient has no steps")
+    with nogil:
+        k.radius = s.rows // 2
+        k.smooth_weights = scratch(s.rows * VECTOR_BYTES)
+        k.difference_weights = scratch(s.rows * VECTOR_BYTES)
+        k.smoothed = scratch(s.line_step)
+        k.differed = scratch(s.line_step)
+        k.along = <const char**>scratch(s.columns * <Py_ssize_t>sizeof(void*))
+        if (k.smooth_weights != NULL and k.difference_weights != NULL and k.smoothed != NULL
+                and k.differed != NULL and k.along != NULL):
+            if s.wide:
+                spread(even, s.rows, <vf64*>k.smooth_weights)
+                spread(odd, s.rows, <vf64*>k.difference_weights)
+                status = sweep(&s, &k, read_row, NULL, <make_line>gradient_line[vf64])
+            else:
+                spread(even, s.rows, <vf32*>k.smooth_weights)
+                spread(odd, s.rows, <vf32*>k.difference_weights)
+                status = sweep(&s, &k, read_row, NULL, <make_line>gradient_line[vf32])
+        free(k.smooth_weights)
+        free(k.difference_weights)
+        free(k.smoothed)
+        free(k.differed)
+        free(k.along)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- direct: any taps, of one kernel or of two whose magnitude is wanted -------
+
+ctypedef struct Direct:
+    Py_ssize_t count, split    # taps in all, taps of the first kernel
+    const Py_ssize_t* offsets  # row and column of each tap
+    char* weights
+    char* second
+    const char** at
+
+
+cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
+                      Py_ssize_t pixels, vec* out) noexcept nogil:
+    cdef Direct* k = <Direct*>work
+    cdef const vec* weights = <const vec*>k.weights
+    cdef const vec* scale = <const vec*>s.scale_vector
+    cdef Py_ssize_t t, exact = padded(((pixels - 1) * s.stride_x + 1) * s.pixel)
+    for t in range(k.count):
+        k.at[t] = rows[i * s.stride_y + k.offsets[2 * t]] + k.offsets[2 * t + 1] * s.pixel
+    if k.split == k.count:
+        fir_rows(k.at, 0, 1, k.count, weights, 0, scale, <char*>out, 0, exact)
+    else:
+        fir_rows(k.at, 0, 1, k.split, weights, 0, NULL, <char*>out, 0, exact)
+        fir_rows(k.at + k.split, 0, 1, k.count - k.split, weights + k.split, 0, NULL, k.second, 0, exact)
+        norm_row(out, <const vec*>k.second, scale, out, exact)
+
+
+def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
+           cnp.ndarray offsets not None, cnp.ndarray weights not None, Py_ssize_t split,
+           Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the sum of weights[t] * src at offsets[t]; of the first `split`
+    taps alone when that is all, else the magnitude of that sum and the sum of the rest.
+    """
+    cdef Sweep s
+    cdef Direct k
+    cdef int status = -1
+    prepare(&s, src, dst, frame, y0, y1)
+    cdef Py_ssize_t t
+    k.count = cnp.PyArray_SIZE(weights)
+    k.split = split
+    cdef const double* given = taps(weights, k.count)
+    if (cnp.PyArray_TYPE(offsets) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(offsets)
+            or cnp.PyArray_SIZE(offsets) != 2 * k.count or not 1 <= split <= k.count):
+        raise ValueError("core: a row and a column of type intp are needed for each tap")
+    k.offsets = <const Py_ssize_t*>cnp.PyArray_DATA(offsets)
+    for t in range(k.count):
+        if not (0 <= k.offsets[2 * t] < s.rows and 0 <= k.offsets[2 * t + 1] < s.columns):
+            raise ValueError("core: a tap lies outside the frame")
+    with nogil:
+        k.weights = scratch(k.count * VECTOR_BYTES)
+        k.second = scratch(s.line_step)
+        k.at = <const char**>scratch(k.count * <Py_ssize_t>sizeof(void*))
+        if k.weights != NULL and k.second != NULL and k.at != NULL:
+            if s.wide:
+                spread(given, k.count, <vf64*>k.weights)
+                status = sweep(&s, &k, read_row, NULL, <make_line>direct_line[vf64])
+            else:
+                spread(given, k.count, <vf32*>k.weights)
+                status = sweep(&s, &k, read_row, NULL, <make_line>direct_line[vf32])
+        free(k.weights)
+        free(k.second)
+        free(k.at)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- upsample: separable, a set of taps for every phase -------------------------
+
+ctypedef struct Upsample:
+    char* column_weights       # up_y sets of `rows` taps
+    char* row_weights          # up_x sets of `columns` taps
+    char* source               # a row as it was read
+    char* phase                # its pixels of one phase
+    const char** along
+
+
+cdef void upsample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
+    """Reads a source row and widens it to the columns of the result."""
+    cdef Upsample* k = <Upsample*>work
+    cdef Py_ssize_t p, t, x, i, each = pixels - s.columns + 1
+    read_row(s, NULL, y, pixels, k.source)
+    for t in range(s.columns):
+        k.along[t] = k.source + t * s.pixel
+    for p in range(s.up_x):
+        fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights + p * s.columns, 0, NULL,
+                 k.phase, 0, padded(each * s.pixel))
+        for x in range(each):
+            for i in range(s.channels):
+                if vec is vf32:
+                    (<float*>ring_row)[(x * s.up_x + p) * s.channels + i] = (<float*>k.phase)[x * s.channels + i]
+                else:
+                    (<double*>ring_row)[(x * s.up_x + p) * s.channels + i] = (<double*>k.phase)[x * s.channels + i]
+
+
+cdef void upsample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
+                        Py_ssize_t pixels, vec* line) noexcept nogil:
+    cdef Upsample* k = <Upsample*>work
+    fir_rows(rows + ((y + i) // s.up_y - y // s.up_y), 0, 1, s.rows,
+             <const vec*>k.column_weights + (y + i) % s.up_y * s.rows, 0,
+             <const vec*>s.scale_vector, <char*>line, 0, padded(pixels * s.pixel))
+
+
+def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
+             cnp.ndarray column not None, cnp.ndarray row not None,
+             Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of src with up_y x up_x pixels for each of its pixels.
+
+    Output row y is the sum over t of column[y % up_y, t] times source row
+    y // up_y - top + t; columns likewise.
+    """
+    cdef Sweep s
+    cdef Upsample k
+    cdef int status = -1
+    prepare(&s, src, dst, frame, y0, y1)
+    if s.stride_x != 1 or s.stride_y != 1 or (s.strip % s.up_x and s.strip < s.out_width):
+        raise ValueError("core: upsample has no strides, and strips of whole source pixels")
+    cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
+    cdef const double* down = taps(column, column_count)
+    cdef const double* along = taps(row, row_count)
+    with nogil:
+        k.column_weights = scratch(column_count * VECTOR_BYTES)
+        k.row_weights = scratch(row_count * VECTOR_BYTES)
+        k.source = scratch(s.ring_step)
+        k.phase = scratch(s.ring_step)
+        k.along = <const char**>scratch(s.columns * <Py_ssize_t>sizeof(void*))
+        # The ring holds widened rows: whole source pixels, so up to up_x - 1 columns more than a strip.
+        s.ring_step = row_bytes((s.strip + s.up_x) * s.pixel)
+        if (k.column_weights != NULL and k.row_weights != NULL and k.source != NULL
+                and k.phase != NULL and k.along != NULL):
+            if s.wide:
+                spread(down, column_count, <vf64*>k.column_weights)
+                spread(along, row_count, <vf64*>k.row_weights)
+                status = sweep(&s, &k, <load_row>upsample_row[vf64], NULL, <make_line>upsample_line[vf64])
+            else:
+                spread(down, column_count, <vf32*>k.column_weights)
+                spread(along, row_count, <vf32*>k.row_weights)
+                status = sweep(&s, &k, <load_row>upsample_row[vf32], NULL, <make_line>upsample_line[vf32])
+        free(k.column_weights)
+        free(k.row_weights)
+        free(k.source)
+        free(k.phase)
+        free(k.along)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")

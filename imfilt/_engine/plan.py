@@ -1,0 +1,162 @@
+"""The plan: geometry, arithmetic and scratch sizes of a call, decided before it runs.
+
+A plan depends on shapes, types and parameters, never on pixels, so it is frozen and cached.
+It knows its halo (the rows and columns it reads on every side of a pixel).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, inf
+from typing import NamedTuple
+
+import numpy as np
+
+from imfilt._engine import borders, dtypes
+
+# Scratch. A line of 4 KiB and what it is made of stay in a first-level cache of 32 KiB; the
+# ring of rows may fill a quarter of a second-level cache of 1 MiB.
+LINE_BYTES = 4096
+RING_BYTES = 256 * 1024
+# Past this size a result is written around the caches (measured: 1.2 to 1.4 times faster
+# from there on; below it, whoever reads the result next finds it in cache).
+STREAM_BYTES = 16 * 1024 * 1024
+# A band is short enough for Ctrl-C to be prompt, and long enough to hide what it costs to
+# wake a thread (measured: 60 to 100 microseconds).
+BAND_NS = 10e6
+SERIAL_NS = 200e3
+
+
+class Frame(NamedTuple):
+    """The geometry of one sweep, as the core reads it.
+
+    Output row y is made from source rows first ... first + rows, where first is
+    y * stride_y // up_y - top; columns likewise.
+    """
+
+    wide: bool  # arithmetic in double, else in float
+    streamed: bool  # write around the caches
+    mode: int  # border, see borders.py
+    cval: float  # the constant border, in the numbers of the source
+    low: float  # smaller source numbers are read as this
+    scale: float  # of the result, before rounding
+    top: int
+    left: int
+    rows: int
+    columns: int
+    stride_y: int
+    stride_x: int
+    up_y: int
+    up_x: int
+    strip: int  # output columns swept at a time
+    chunk: int  # of those, made and written at a time
+    block: int  # output rows made at a time
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Stage:
+    """One sweep: a loop of the core, its taps, and what it reads around a pixel.
+
+    The result has ceil(n / stride) * up + extra rows for n of the source, or the rows of
+    the image when `last`.
+    """
+
+    loop: str
+    taps: tuple
+    rows: int
+    columns: int
+    top: int
+    left: int
+    stride: tuple = (1, 1)
+    up: tuple = (1, 1)
+    extra: tuple = (0, 0)
+    work: float = 1.0  # multiplications per number of the result, roughly
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kernel:
+    """What is to be computed, for an image of any size and type: one stage, or several in a row.
+
+    Kernels are compared by identity: whoever makes them keeps them (see the caches in
+    imfilt/kernels.py), so that plans are found again.
+    """
+
+    stages: tuple
+    gain: float = 1.0  # of the result
+    squares: bool = False  # 16-bit pixels are squared: exact in double only
+    halo: tuple = (0, 0, 0, 0)  # rows above and below, columns left and right
+    error: float = 0.0  # most that the result may be off, for pixels between -1 and 1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Step:
+    """A stage with everything decided."""
+
+    loop: str
+    taps: tuple
+    frame: Frame
+    shape: tuple  # rows and columns of its result
+    dtype: np.dtype
+    bands: tuple
+    threaded: bool
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Plan:
+    kernel: Kernel
+    steps: tuple
+
+
+def _step(stage, size, channels, itemsize, dtype, wide, first, last, mode, border, low, scale, image_size):
+    (height, width), (sy, sx), (uy, ux) = size, stage.stride, stage.up
+    shape = image_size if last else tuple(
+        ceil(n / s) * u + e for n, s, u, e in zip(size, stage.stride, stage.up, stage.extra, strict=True)
+    )  # fmt: skip
+    pixel = channels * (8 if wide else 4)
+    block = 1 if stage.loop in ("gradient", "direct") else 8
+    ring_rows = (block - 1) * sy // uy + stage.rows
+    chunk = max(LINE_BYTES // (pixel * sx), 32)
+    strip = max(RING_BYTES // (ring_rows * pixel) * ux // sx, 4 * stage.columns * ux // sx, chunk)
+    strips = max(1, ceil(shape[1] / strip))
+    strip = ceil(ceil(shape[1] / strips) / ux) * ux or ux
+    out_bytes = shape[0] * shape[1] * channels * dtype.itemsize
+    frame = Frame(
+        wide, last and out_bytes >= STREAM_BYTES, mode, border, low, scale, stage.top, stage.left,
+        stage.rows, stage.columns, sy, sx, uy, ux, strip, chunk, block,
+    )  # fmt: skip
+    numbers = shape[0] * shape[1] * channels
+    cost = numbers * (0.5 + 0.05 * stage.work) * (2 if wide else 1)
+    return Step(stage.loop, stage.taps, frame, shape, dtype, _bands(shape[0], cost, stage.rows), cost > SERIAL_NS)
+
+
+def _bands(height, cost, rows):
+    """Rows split so that a band takes about BAND_NS, and at least a few bands to share out."""
+    if height == 0:
+        return ()
+    wanted = max(cost / BAND_NS, 8 if cost > 4 * SERIAL_NS else 2 if cost > SERIAL_NS else 1)
+    # Every band reads `rows` source rows before its first line: that must stay a fraction.
+    tall = max(ceil(height / wanted), min(4 * rows, ceil(height / 2)), 8)
+    return tuple((y, min(y + tall, height)) for y in range(0, height, tall))
+
+
+@lru_cache(maxsize=1024)
+def make(kernel, shape, source, result, mode, cval, rescale):
+    """The plan for planes of `shape` (rows, columns, channels) of dtype `source`."""
+    height, width, channels = shape
+    wide = dtypes.is_wide(source) or dtypes.is_wide(result) or (kernel.squares and dtypes.is_16_bit(source))
+    full = dtypes.full_scale(source) if rescale else 1.0
+    scale = kernel.gain * (dtypes.full_scale(result) / full if rescale else 1.0)
+    low = -full if rescale and source.kind == "i" else -inf
+    mode = borders.code(mode, cval)
+    real = np.dtype(np.float64 if wide else np.float32)
+    steps, size = [], (height, width)
+    for index, stage in enumerate(kernel.stages):
+        first, last = index == 0, index == len(kernel.stages) - 1
+        steps.append(
+            _step(
+                stage, size, channels, source.itemsize, result if last else real, wide, first, last,
+                mode if first else borders.CODES["constant"], cval * full if first else 0.0,
+                low if first else -inf, scale if last else 1.0, (height, width),
+            )  # fmt: skip
+        )
+        size = steps[-1].shape
+    return Plan(kernel, tuple(steps))

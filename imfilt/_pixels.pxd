@@ -1,0 +1,186 @@
+# Types at the edge: pixels of any dtype <-> rows of float or double in scratch memory.
+
+from libc.math cimport rint
+from libc.stdint cimport (int8_t, int16_t, int32_t, int64_t,
+                          uint8_t, uint16_t, uint32_t, uint64_t)
+from libc.string cimport memcpy
+
+cdef extern from "_simd.h" nogil:
+    ctypedef unsigned short half_t
+    float half_to_float(half_t)
+    half_t float_to_half(float)
+    half_t double_to_half(double)
+
+cdef extern from *:
+    """
+    #define swap_1(x) (x)
+    #define swap_2(x) __builtin_bswap16(x)
+    #define swap_4(x) __builtin_bswap32(x)
+    #define swap_8(x) __builtin_bswap64(x)
+    """
+    uint8_t swap_1(uint8_t) nogil
+    uint16_t swap_2(uint16_t) nogil
+    uint32_t swap_4(uint32_t) nogil
+    uint64_t swap_8(uint64_t) nogil
+
+ctypedef fused real:
+    float
+    double
+
+ctypedef fused pixel:
+    uint8_t
+    int8_t
+    uint16_t
+    int16_t
+    uint32_t
+    int32_t
+    uint64_t
+    int64_t
+    half_t
+    float
+    double
+
+ctypedef fused word:
+    uint8_t
+    uint16_t
+    uint32_t
+    uint64_t
+
+ctypedef void (*read_fn)(const char* src, char* dst, Py_ssize_t n, double low) noexcept nogil
+ctypedef void (*write_fn)(const char* src, char* dst, Py_ssize_t n) noexcept nogil
+
+
+cdef inline void widen(const pixel* src, real* dst, Py_ssize_t n, double low) noexcept nogil:
+    """Pixels to numbers, none below `low` (NaN stays)."""
+    cdef Py_ssize_t i
+    cdef real value, least = <real>low
+    for i in range(n):
+        if pixel is half_t:
+            value = half_to_float(src[i])
+        else:
+            value = <real>src[i]
+        dst[i] = least if value < least else value
+
+
+cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogil:
+    """Numbers to pixels: integers rounded half to even, saturated, NaN to 0."""
+    cdef Py_ssize_t i
+    cdef real value, least, most, shift
+    if pixel is float or pixel is double:
+        for i in range(n):
+            dst[i] = <pixel>src[i]
+    elif pixel is half_t:
+        for i in range(n):
+            dst[i] = float_to_half(src[i]) if real is float else double_to_half(src[i])
+    elif pixel is uint8_t or pixel is int8_t or pixel is uint16_t or pixel is int16_t:
+        least = 0
+        if pixel is int8_t:
+            least = -128
+        elif pixel is int16_t:
+            least = -32768
+        most = least + (255 if sizeof(pixel) == 1 else 65535)
+        # Adding 1.5 * 2**(mantissa bits) leaves no room for a fraction: the hardware
+        # rounds to nearest even. Exact for the magnitudes left after clipping.
+        shift = 12582912.0 if real is float else 6755399441055744.0
+        for i in range(n):
+            value = src[i] if src[i] == src[i] else 0
+            value = least if value < least else value
+            value = most if value > most else value
+            dst[i] = <pixel><int32_t>((value + shift) - shift)
+    else:
+        for i in range(n):
+            dst[i] = saturate(src[i], <pixel>0)
+
+
+cdef inline pixel saturate(double value, pixel kind) noexcept nogil:
+    """A double to a 32- or 64-bit integer. The limits are powers of two, exact as doubles."""
+    cdef int bits = 8 * sizeof(pixel)
+    cdef double above, below
+    if (<pixel>-1) < 0:
+        above = <double>(<uint64_t>1 << (bits - 1))
+        below = -above
+    else:
+        above = 2.0 * <double>(<uint64_t>1 << (bits - 1))
+        below = 0
+    value = rint(value)
+    if value >= above:
+        return <pixel>(((<uint64_t>1 << (bits - 1)) - 1) if below < 0 else <uint64_t>-1)
+    if value <= below:
+        return <pixel>(-<int64_t>(<uint64_t>1 << (bits - 2)) * 2 if below < 0 else 0)
+    if value == value:
+        return <pixel>value
+    return 0
+
+
+cdef inline void gather_words(const char* src, Py_ssize_t pixel_step, Py_ssize_t channel_step,
+                              Py_ssize_t pixels, Py_ssize_t channels, bint swapped,
+                              word* dst) noexcept nogil:
+    cdef Py_ssize_t x, c
+    cdef word value
+    for x in range(pixels):
+        for c in range(channels):
+            memcpy(&value, src + x * pixel_step + c * channel_step, sizeof(word))
+            if swapped:
+                if word is uint8_t:
+                    value = swap_1(value)
+                elif word is uint16_t:
+                    value = swap_2(value)
+                elif word is uint32_t:
+                    value = swap_4(value)
+                else:
+                    value = swap_8(value)
+            dst[x * channels + c] = value
+
+
+cdef inline void gather(const char* src, Py_ssize_t pixel_step, Py_ssize_t channel_step,
+                        Py_ssize_t pixels, Py_ssize_t channels, Py_ssize_t itemsize,
+                        bint swapped, char* dst) noexcept nogil:
+    """Pixels at any steps, unaligned or byte-swapped, to a packed native row."""
+    if itemsize == 1:
+        gather_words(src, pixel_step, channel_step, pixels, channels, swapped, <uint8_t*>dst)
+    elif itemsize == 2:
+        gather_words(src, pixel_step, channel_step, pixels, channels, swapped, <uint16_t*>dst)
+    elif itemsize == 4:
+        gather_words(src, pixel_step, channel_step, pixels, channels, swapped, <uint32_t*>dst)
+    else:
+        gather_words(src, pixel_step, channel_step, pixels, channels, swapped, <uint64_t*>dst)
+
+
+# The one ladder over dtypes. `kind` and `itemsize` are NumPy's; NULL for what is not there.
+
+cdef inline read_fn reader(char kind, Py_ssize_t itemsize, real unused) noexcept nogil:
+    if kind == b"b":
+        return <read_fn>widen[uint8_t, real]
+    if kind == b"u":
+        if itemsize == 1: return <read_fn>widen[uint8_t, real]
+        if itemsize == 2: return <read_fn>widen[uint16_t, real]
+        if itemsize == 4: return <read_fn>widen[uint32_t, real]
+        if itemsize == 8: return <read_fn>widen[uint64_t, real]
+    if kind == b"i":
+        if itemsize == 1: return <read_fn>widen[int8_t, real]
+        if itemsize == 2: return <read_fn>widen[int16_t, real]
+        if itemsize == 4: return <read_fn>widen[int32_t, real]
+        if itemsize == 8: return <read_fn>widen[int64_t, real]
+    if kind == b"f":
+        if itemsize == 2: return <read_fn>widen[half_t, real]
+        if itemsize == 4: return <read_fn>widen[float, real]
+        if itemsize == 8: return <read_fn>widen[double, real]
+    return NULL
+
+
+cdef inline write_fn writer(char kind, Py_ssize_t itemsize, real unused) noexcept nogil:
+    if kind == b"u":
+        if itemsize == 1: return <write_fn>narrow[real, uint8_t]
+        if itemsize == 2: return <write_fn>narrow[real, uint16_t]
+        if itemsize == 4: return <write_fn>narrow[real, uint32_t]
+        if itemsize == 8: return <write_fn>narrow[real, uint64_t]
+    if kind == b"i":
+        if itemsize == 1: return <write_fn>narrow[real, int8_t]
+        if itemsize == 2: return <write_fn>narrow[real, int16_t]
+        if itemsize == 4: return <write_fn>narrow[real, int32_t]
+        if itemsize == 8: return <write_fn>narrow[real, int64_t]
+    if kind == b"f":
+        if itemsize == 2: return <write_fn>narrow[real, half_t]
+        if itemsize == 4: return <write_fn>narrow[real, float]
+        if itemsize == 8: return <write_fn>narrow[real, double]
+    return NULL

@@ -1,0 +1,195 @@
+/* Vector types, and the few operations that the compiler's own vectors lack.
+
+   One width per build: the flags of the build (see setup.py) decide it. The
+   types carry the alignment of their elements, so that a plain C dereference is
+   an unaligned load or store. GCC 12+ and Clang 15+ lower all of it well, also to
+   narrower registers than the type is wide. */
+#ifndef IMFILT_SIMD_H
+#define IMFILT_SIMD_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+typedef float vf32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef double vf64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
+typedef int32_t vi32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef int64_t vi64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
+typedef uint32_t vu32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+typedef uint64_t vu64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
+
+/* A half-precision number as NumPy stores it. */
+typedef uint16_t half_t;
+
+static inline vf32 sqrt_f32(vf32 a)
+{
+#if defined(__AVX512F__)
+    return (vf32)_mm512_sqrt_ps((__m512)a);
+#elif defined(__AVX__)
+    return (vf32)_mm256_sqrt_ps((__m256)a);
+#elif defined(__SSE2__)
+    return (vf32)_mm_sqrt_ps((__m128)a);
+#elif defined(__aarch64__)
+    return (vf32)vsqrtq_f32((float32x4_t)a);
+#else
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(float); i++) a[i] = sqrtf(a[i]);
+    return a;
+#endif
+}
+
+static inline vf64 sqrt_f64(vf64 a)
+{
+#if defined(__AVX512F__)
+    return (vf64)_mm512_sqrt_pd((__m512d)a);
+#elif defined(__AVX__)
+    return (vf64)_mm256_sqrt_pd((__m256d)a);
+#elif defined(__SSE2__)
+    return (vf64)_mm_sqrt_pd((__m128d)a);
+#elif defined(__aarch64__)
+    return (vf64)vsqrtq_f64((float64x2_t)a);
+#else
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(double); i++) a[i] = sqrt(a[i]);
+    return a;
+#endif
+}
+
+/* Squares leave the safe range when their sum is below SQUARE_MIN although a
+   component is not zero (digits were lost to underflow) or not below SQUARE_MAX
+   (overflow, infinity, NaN). 2**-96 and 2**96 for float, 2**-900 and 2**900 for
+   double, as bit patterns, which order like the non-negative numbers they hold.
+   unsafe_* answer 1.0 in such lanes and 0.0 elsewhere. */
+#define SQUARE_MIN_F32 0x0f800000u
+#define SQUARE_MAX_F32 0x6f800000u
+#define SQUARE_MIN_F64 0x07b0000000000000ull
+#define SQUARE_MAX_F64 0x7830000000000000ull
+
+static inline vf32 unsafe_f32(vf32 square, vf32 a, vf32 b)
+{
+    vi32 nonzero = (((vi32)a | (vi32)b) << 1) != 0;
+    vi32 outside = (vi32)(((vu32)square - SQUARE_MIN_F32) >= SQUARE_MAX_F32 - SQUARE_MIN_F32);
+    return (vf32)(nonzero & outside & 0x3f800000);
+}
+
+static inline vf64 unsafe_f64(vf64 square, vf64 a, vf64 b)
+{
+    vi64 nonzero = (((vi64)a | (vi64)b) << 1) != 0;
+    vi64 outside = (vi64)(((vu64)square - SQUARE_MIN_F64) >= SQUARE_MAX_F64 - SQUARE_MIN_F64);
+    return (vf64)(nonzero & outside & 0x3ff0000000000000);
+}
+
+/* Root of a sum of squares that leaves the safe range: scaled by a power of two,
+   which rounds nothing, so that the squares come back into it. */
+static inline float norm_scaled_f32(float a, float b)
+{
+    float big = fabsf(a) > fabsf(b) ? fabsf(a) : fabsf(b);
+    float up = big < 1.0f ? 0x1p100f : 0x1p-70f;
+    a *= up;
+    b *= up;
+    return sqrtf(a * a + b * b) * (big < 1.0f ? 0x1p-100f : 0x1p70f);
+}
+
+static inline double norm_scaled_f64(double a, double b)
+{
+    double big = fabs(a) > fabs(b) ? fabs(a) : fabs(b);
+    double up = big < 1.0 ? 0x1p800 : 0x1p-600;
+    a *= up;
+    b *= up;
+    return sqrt(a * a + b * b) * (big < 1.0 ? 0x1p-800 : 0x1p600);
+}
+
+/* Copies past the caches: for results so large that they would be evicted before
+   anyone reads them, which saves reading each line of the result first. */
+static inline void stream_bytes(const char *src, char *dst, ptrdiff_t n)
+{
+    ptrdiff_t i = 0, head = -(intptr_t)dst & 63;
+#if defined(__SSE2__)
+    if (n >= 256) {
+        memcpy(dst, src, head);
+        for (i = head; i + 64 <= n; i += 64) {
+#if defined(__AVX512F__)
+            _mm512_stream_si512((__m512i *)(dst + i), _mm512_loadu_si512(src + i));
+#elif defined(__AVX__)
+            _mm256_stream_si256((__m256i *)(dst + i), _mm256_loadu_si256((const __m256i *)(src + i)));
+            _mm256_stream_si256((__m256i *)(dst + i + 32), _mm256_loadu_si256((const __m256i *)(src + i + 32)));
+#else
+            for (int j = 0; j < 64; j += 16)
+                _mm_stream_si128((__m128i *)(dst + i + j), _mm_loadu_si128((const __m128i *)(src + i + j)));
+#endif
+        }
+    }
+#endif
+    (void)head;
+    memcpy(dst + i, src + i, n - i);
+}
+
+/* Makes streamed bytes visible to other threads, as ordinary stores are. */
+static inline void stream_end(void)
+{
+#if defined(__SSE2__)
+    _mm_sfence();
+#endif
+}
+
+/* binary16 <-> binary32. The exponent is rebased by a multiplication, which
+   also makes subnormals right; rounding is to nearest even, as NumPy's. */
+static inline float half_to_float(half_t h)
+{
+    uint32_t bits = ((uint32_t)h & 0x7fffu) << 13, sign = ((uint32_t)h & 0x8000u) << 16;
+    float f;
+    memcpy(&f, &bits, 4);
+    f *= 0x1p112f;
+    memcpy(&bits, &f, 4);
+    if (bits >= 0x47800000u) bits |= 0x7f800000u; /* 65536 and up: infinity or NaN */
+    bits |= sign;
+    memcpy(&f, &bits, 4);
+    return f;
+}
+
+static inline half_t float_to_half(float f)
+{
+    uint32_t bits, sign;
+    memcpy(&bits, &f, 4);
+    sign = (bits >> 16) & 0x8000u;
+    bits &= 0x7fffffffu;
+    if (bits > 0x7f800000u) return (half_t)(sign | 0x7e00u);
+    if (bits >= 0x477ff000u) return (half_t)(sign | 0x7c00u); /* rounds past 65504 */
+    if (bits < 0x38800000u) { /* subnormal: adding 1/2 leaves multiples of 2**-24 in the low bits */
+        float magnitude;
+        memcpy(&magnitude, &bits, 4);
+        magnitude += 0.5f;
+        memcpy(&bits, &magnitude, 4);
+        return (half_t)(sign | (bits - 0x3f000000u));
+    }
+    bits += 0xfffu + ((bits >> 13) & 1u);
+    return (half_t)(sign | ((bits - 0x38000000u) >> 13));
+}
+
+/* To float by round-to-odd first, so that rounding twice equals rounding once. */
+static inline half_t double_to_half(double d)
+{
+    float f = (float)d;
+    uint32_t bits;
+    memcpy(&bits, &f, 4);
+    if ((double)f != d && d == d && !(bits & 1u) && isfinite(f)) {
+        bits += (fabs((double)f) < fabs(d)) ? 1u : -1u;
+        memcpy(&f, &bits, 4);
+    }
+    return float_to_half(f);
+}
+
+#endif

@@ -1,0 +1,1 @@
+"""The algebra: kernels for the engine, one file per operation."""

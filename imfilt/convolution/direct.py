@@ -1,0 +1,31 @@
+"""Direct correlation with a list of taps, or the magnitude of two such."""
+
+from functools import lru_cache
+
+import numpy as np
+
+from imfilt._engine.plan import Kernel, Stage
+from imfilt.convolution.separable import taps
+
+
+@lru_cache(maxsize=64)
+def direct_kernel(*lists, gain=1.0):
+    """Correlation with a list of taps; with two lists, the magnitude of the two results.
+
+    Parameters
+    ----------
+    *lists : one or two tuples of (row, column, weight)
+        Rows and columns count from the output pixel downwards and to the right, from 0.
+    gain : float
+        Factor of the result.
+
+    Returns
+    -------
+    Kernel
+    """
+    every = [tap for one in lists for tap in one]
+    offsets = np.array([tap[:2] for tap in every], dtype=np.intp)
+    rows, columns = (int(n) for n in offsets.max(axis=0) + 1)
+    arrays = offsets, taps([tap[2] for tap in every]), len(lists[0])
+    stage = Stage("direct", arrays, rows, columns, 0, 0, work=len(every) + 4)
+    return Kernel((stage,), gain, squares=len(lists) > 1, halo=(0, rows - 1, 0, columns - 1))
