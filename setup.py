@@ -1,7 +1,7 @@
 """Builds the one core for several instruction sets; everything else is in pyproject.toml.
 
-    python setup.py build_ext --inplace --annotate    HTML beside the C: which lines call Python
-    python setup.py build_ext --inplace --debug       bounds checked, -O0, symbols
+python setup.py build_ext --inplace --annotate    HTML beside the C: which lines call Python
+python setup.py build_ext --inplace --debug       bounds checked, -O0, symbols
 """
 
 import platform

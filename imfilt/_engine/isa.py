@@ -1,7 +1,7 @@
 """Which build of the core runs: decided once, at import, before any such build is loaded."""
 
 import os
-from importlib import import_module
+from typing import Any
 
 from imfilt import _cpu
 
@@ -13,14 +13,20 @@ VARIABLE = "IMFILT_ISA"
 def _load(name):
     """The module of one build. Literal imports, so that packagers find them."""
     if name == "numpy":
-        from imfilt._engine import twin as module
-    elif name == "v4":
-        from imfilt import _core_v4 as module
-    elif name == "v3":
-        from imfilt import _core_v3 as module
-    else:
-        from imfilt import _core as module
-    return module
+        from imfilt._engine import twin
+
+        return twin
+    if name == "v4":
+        from imfilt import _core_v4
+
+        return _core_v4
+    if name == "v3":
+        from imfilt import _core_v3
+
+        return _core_v3
+    from imfilt import _core
+
+    return _core
 
 
 def _built(name):
@@ -47,7 +53,9 @@ def choose(wanted=""):
     wanted = ALIASES.get(wanted.strip().lower(), wanted.strip().lower())
     names = usable()
     if wanted and wanted not in names:
-        reason = "unknown" if wanted not in NAMES else "not installed" if not _built(wanted) else "not for this processor"
+        reason = (
+            "unknown" if wanted not in NAMES else "not installed" if not _built(wanted) else "not for this processor"
+        )
         raise ImportError(f"{VARIABLE}={wanted!r} is {reason}; this machine can run: {', '.join(names)}")
     if not wanted and names == ("numpy",):
         raise ImportError(
@@ -57,6 +65,10 @@ def choose(wanted=""):
     return wanted or names[-1]
 
 
+active: str
+core: Any
+
+
 def use(name):
     """Run the build of this name from now on. For tests and comparisons: not thread-safe."""
     global active, core
@@ -64,6 +76,4 @@ def use(name):
     core = _load(active)
 
 
-active = ""
-core = import_module("builtins")  # replaced by use(), below
 use(os.environ.get(VARIABLE, ""))

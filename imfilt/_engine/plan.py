@@ -56,8 +56,8 @@ class Frame(NamedTuple):
 class Stage:
     """One sweep: a loop of the core, its taps, and what it reads around a pixel.
 
-    The result has ceil(n / stride) * up + extra rows for n of the source, or the rows of
-    the image when `last`.
+    For n rows (columns) the result has ceil(n / stride) + extra, or as many as the image when
+    it is the last stage.
     """
 
     loop: str
@@ -106,24 +106,37 @@ class Plan:
     steps: tuple
 
 
-def _step(stage, size, channels, itemsize, dtype, wide, first, last, mode, border, low, scale, image_size):
-    (height, width), (sy, sx), (uy, ux) = size, stage.stride, stage.up
-    shape = image_size if last else tuple(
-        ceil(n / s) * u + e for n, s, u, e in zip(size, stage.stride, stage.up, stage.extra, strict=True)
-    )  # fmt: skip
+def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale):
+    """A stage whose result has `shape` rows and columns of `dtype`."""
+    (sy, sx), (uy, ux) = stage.stride, stage.up
     pixel = channels * (8 if wide else 4)
     block = 1 if stage.loop in ("gradient", "direct") else 8
     ring_rows = (block - 1) * sy // uy + stage.rows
     chunk = max(LINE_BYTES // (pixel * sx), 32)
     strip = max(RING_BYTES // (ring_rows * pixel) * ux // sx, 4 * stage.columns * ux // sx, chunk)
+    # Strips of one width, and of whole source pixels where there are phases.
     strips = max(1, ceil(shape[1] / strip))
-    strip = ceil(ceil(shape[1] / strips) / ux) * ux or ux
-    out_bytes = shape[0] * shape[1] * channels * dtype.itemsize
-    frame = Frame(
-        wide, last and out_bytes >= STREAM_BYTES, mode, border, low, scale, stage.top, stage.left,
-        stage.rows, stage.columns, sy, sx, uy, ux, strip, chunk, block,
-    )  # fmt: skip
+    strip = max(1, ceil(ceil(shape[1] / strips) / ux)) * ux
     numbers = shape[0] * shape[1] * channels
+    frame = Frame(
+        wide=wide,
+        streamed=streamed and numbers * dtype.itemsize >= STREAM_BYTES,
+        mode=border[0],
+        cval=border[1],
+        low=low,
+        scale=scale,
+        top=stage.top,
+        left=stage.left,
+        rows=stage.rows,
+        columns=stage.columns,
+        stride_y=sy,
+        stride_x=sx,
+        up_y=uy,
+        up_x=ux,
+        strip=strip,
+        chunk=chunk,
+        block=block,
+    )
     cost = numbers * (0.5 + 0.05 * stage.work) * (2 if wide else 1)
     return Step(stage.loop, stage.taps, frame, shape, dtype, _bands(shape[0], cost, stage.rows), cost > SERIAL_NS)
 
@@ -146,17 +159,13 @@ def make(kernel, shape, source, result, mode, cval, rescale):
     full = dtypes.full_scale(source) if rescale else 1.0
     scale = kernel.gain * (dtypes.full_scale(result) / full if rescale else 1.0)
     low = -full if rescale and source.kind == "i" else -inf
-    mode = borders.code(mode, cval)
+    border = borders.code(mode, cval), cval * full
     real = np.dtype(np.float64 if wide else np.float32)
-    steps, size = [], (height, width)
-    for index, stage in enumerate(kernel.stages):
-        first, last = index == 0, index == len(kernel.stages) - 1
-        steps.append(
-            _step(
-                stage, size, channels, source.itemsize, result if last else real, wide, first, last,
-                mode if first else borders.CODES["constant"], cval * full if first else 0.0,
-                low if first else -inf, scale if last else 1.0, (height, width),
-            )  # fmt: skip
-        )
-        size = steps[-1].shape
+    steps: list[Step] = []
+    size = height, width
+    for stage in kernel.stages[:-1]:
+        size = tuple(ceil(n / s) + e for n, s, e in zip(size, stage.stride, stage.extra, strict=True))
+        steps.append(_step(stage, size, channels, real, wide, False, border, low, 1.0))
+        border, low = (borders.MODES["constant"], 0.0), -inf  # the margins are in the small image
+    steps.append(_step(kernel.stages[-1], (height, width), channels, result, wide, True, border, low, scale))
     return Plan(kernel, tuple(steps))

@@ -150,9 +150,7 @@ def upsample(src, dst, frame, column, row, y0, y1):
     numbers = read(src, frame, rows, columns)
     real = numbers.dtype
     row, column = row.reshape(frame.up_x, -1).astype(real), column.reshape(frame.up_y, -1).astype(real)
-    wide = sum_in_order(
-        numbers[:, x // frame.up_x + c] * row[x % frame.up_x, c, None] for c in range(frame.columns)
-    )
+    wide = sum_in_order(numbers[:, x // frame.up_x + c] * row[x % frame.up_x, c, None] for c in range(frame.columns))
     y_at = y // frame.up_y - frame.top - first_row
     write(
         sum_in_order(wide[y_at + r] * column[y % frame.up_y, r, None, None] for r in range(frame.rows)),

@@ -99,6 +99,13 @@ def coarsest(sigma, truncate, error):
     return axis(sigma, truncate, 1)
 
 
+def _stage(loop, pair, first, *, stride=(1, 1), up=(1, 1), extra=(0, 0), share=1):
+    """A stage whose taps are the last axis of a pair of arrays."""
+    rows, columns = (array.shape[-1] for array in pair)
+    work = (rows + columns * share) / 2
+    return Stage(loop, tuple(map(taps, pair)), rows, columns, *first, stride, up, extra, work)
+
+
 @lru_cache(maxsize=256)
 def multirate_kernel(sigmas, truncate, error):
     """A Gaussian by decimation, or None where nothing is gained.
@@ -126,23 +133,14 @@ def multirate_kernel(sigmas, truncate, error):
         return None
     radii = tuple(len(a.small) // 2 for a in axes)
     reaches = tuple(len(a.before) // 2 for a in axes)
-    starts = tuple(
-        a.factor * (a.first + radius) + reach for a, radius, reach in zip(axes, radii, reaches, strict=True)
-    )
+    starts = tuple(a.factor * (a.first + radius) + reach for a, radius, reach in zip(axes, radii, reaches, strict=True))
     more = tuple(a.after.shape[1] - 1 for a in axes)
-    decimate = Stage(
-        "separable", tuple(taps(a.before) for a in axes), *(len(a.before) for a in axes), *starts,
-        stride=factors, extra=tuple(m + 2 * r for m, r in zip(more, radii, strict=True)),
-        work=sum(len(a.before) for a in axes) * factors[1] / 2,
+    decimate = _stage(
+        "separable", [a.before for a in axes], starts, stride=factors,
+        extra=tuple(m + 2 * r for m, r in zip(more, radii, strict=True)), share=factors[1],
     )  # fmt: skip
-    smooth = Stage(
-        "separable", tuple(taps(a.small) for a in axes), *(len(a.small) for a in axes), 0, 0,
-        extra=tuple(-2 * r for r in radii), work=sum(len(a.small) for a in axes) / 2,
-    )  # fmt: skip
-    interpolate = Stage(
-        "upsample", tuple(taps(a.after) for a in axes), *(a.after.shape[1] for a in axes), 0, 0,
-        up=factors, work=axes[0].after.shape[1] + axes[1].after.shape[1] / factors[0],
-    )  # fmt: skip
+    smooth = _stage("separable", [a.small for a in axes], (0, 0), extra=tuple(-2 * r for r in radii))
+    interpolate = _stage("upsample", [a.after for a in axes], (0, 0), up=factors)
     # What a pixel of the last phase reads below it and to its right.
     ends = tuple(
         a.factor * (m - a.first + radius) + reach

@@ -1,6 +1,10 @@
 """Edge operators: first derivatives and their magnitude, with scikit-image's names and numbers."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +15,26 @@ from imfilt.convolution.direct import direct_kernel
 from imfilt.convolution.gradient import gradient_kernel
 from imfilt.convolution.separable import separable_kernel
 
-_PARAMETERS = """
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+_PAPER = """Five taps each way, from H. Farid and E. P. Simoncelli, "Differentiation of discrete
+    multidimensional signals", IEEE Transactions on Image Processing 13(4), 496-508, 2004."""
+_CORNER = """The responses belong to the corner between four pixels; they are put at the upper left."""
+_NOTES = {
+    "sobel": "Smoothing taps [1, 2, 1] / 4, difference taps [1, 0, -1].",
+    "scharr": """Smoothing taps [3, 10, 3] / 16, difference taps [1, 0, -1]: nearer to rotation
+    invariance than Sobel's.""",
+    "prewitt": "Smoothing taps [1, 1, 1] / 3, difference taps [1, 0, -1].",
+    "farid": _PAPER,
+    "roberts": _CORNER,
+}
+_AXIS = """
+    axis : int or sequence of int, optional
+        0 for the derivative down the rows, 1 for the one along them, both signed; None or
+        both for the magnitude."""
+_TEXT = """{summary}
+
     Parameters
     ----------
     image : array-like
@@ -19,8 +42,8 @@ _PARAMETERS = """
         boolean, integer or real dtype; it is not changed.
     mask : array-like of bool, optional
         (H, W). The result is 0 where it is false, and next to such pixels and the frame of
-        the image, so that no pixel that is masked out has a part in the result.
-    {axis}mode : str, optional
+        the image, so that no pixel that is masked out has a part in the result.{axis}
+    mode : str, optional
         What lies beyond the border of ``a b c d``: "reflect" (``b a | a b c d | d c``),
         "mirror" (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap"
         (``c d | a b c d | a b``) or "constant". Aliases: symmetric, edge, replicate,
@@ -42,7 +65,7 @@ _PARAMETERS = """
     Returns
     -------
     ndarray
-        {returns}
+        Of the shape of the image: {returns}.
 
     Raises
     ------
@@ -51,38 +74,46 @@ _PARAMETERS = """
     ValueError
         If the image is not two-dimensional with or without channels, or an argument is out
         of its range. Nothing has been written then.
-"""
 
-_AXIS = """axis : int or sequence of int, optional
-        0 for the derivative down the rows, 1 for the one along them, both signed; None or
-        both for the magnitude.
-    """
+    Notes
+    -----
+    {notes}
 
-_MAGNITUDE = "Edge magnitude, of the shape of the image: sqrt((h**2 + v**2) / 2)."
-_SIGNED = "The derivative, of the shape of the image; positive where the image grows {}."
-
-
-def _document(summary, notes, axis="", returns=_MAGNITUDE, name="sobel"):
-    """The docstring of an edge operator: they share all but these."""
-    example = f"""
     Examples
     --------
     >>> import numpy as np, imfilt
-    >>> step = np.repeat([[0.0, 0.0, 1.0, 1.0]], 3, axis=0)
-    >>> imfilt.{name}(step).shape
-    (3, 4)
+    >>> step = np.repeat([[0.0, 0.0, 1.0, 1.0]], 4, axis=0)
+    >>> imfilt.{name}(step)[1].round(3) + 0.0
+    {example}
     """
-    text = f"{summary}\n{_PARAMETERS.format(axis=axis, returns=returns)}\n    Notes\n    -----\n    {notes}\n{example}"
+
+
+def _document(returns, example):
+    """Decorator: the docstring of an edge operator, of which most is the same for all."""
 
     def put(function):
-        function.__doc__ = text
+        family, _, part = function.__name__.partition("_")
+        titles = {"farid": "the Farid and Simoncelli operator", "roberts": "Roberts' cross"}
+        by = titles.get(family, f"the {family.capitalize()} operator")
+        what = {
+            "": "Edge magnitude" + (", or a derivative," if "axis" in function.__annotations__ else ""),
+            "h": "Derivative down the rows, which answers horizontal edges,",
+            "v": "Derivative along the rows, which answers vertical edges,",
+            "pos_diag": "Difference along the diagonal from upper left to lower right",
+            "neg_diag": "Difference along the diagonal from upper right to lower left",
+        }[part]
+        function.__doc__ = _TEXT.format(
+            summary=f"{what} by {by}.",
+            axis=_AXIS if "axis" in function.__annotations__ else "",
+            returns=returns, notes=_NOTES[family], name=function.__name__, example=example,
+        )  # fmt: skip
         return function
 
     return put
 
 
 def _shrink(mask):
-    """The mask less its 8-neighbourhood's edge: what lies beyond the image counts as masked."""
+    """The mask without its outermost pixels, 8-connected; beyond the image all is masked out."""
     padded = np.pad(mask, 1)
     rows = padded[:-2] & padded[1:-1] & padded[2:]
     return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
@@ -91,9 +122,9 @@ def _shrink(mask):
 def _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out):
     finish = None
     if mask is not None:
-        array, axis = checks.as_image(image, channel_axis)
-        shape = array.shape if axis is None else tuple(np.delete(array.shape, axis))
-        keep, image = _shrink(checks.mask(mask, shape)), array
+        image, axis = checks.as_image(image, channel_axis)
+        shape = tuple(n for i, n in enumerate(image.shape) if i != axis)
+        keep = _shrink(checks.mask(mask, shape))
 
         def finish(result):
             result[~keep] = 0
@@ -104,185 +135,152 @@ def _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype,
     )  # fmt: skip
 
 
-def _derivative(operator, axis):
-    """The kernel of a signed derivative. Correlation taps are the flipped convolution taps."""
+def _edges(operator, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out):
     smooth, difference, gain = operator
-    flipped = difference[::-1]
-    return separable_kernel(*((flipped, smooth) if axis == 0 else (smooth, flipped)), gain)
-
-
-def _edges(operator, image, mask, axis, mode, cval, channel_axis, preserve_range, dtype, out):
-    if axis is None:
-        smooth, difference, gain = operator
+    axes = checks.spatial_axes(axis)
+    if len(axes) == 2:
         kernel = gradient_kernel(smooth, difference, gain / math.sqrt(2))
     else:
-        axes = checks.spatial_axes(axis)
-        if len(axes) == 2:
-            return _edges(operator, image, mask, None, mode, cval, channel_axis, preserve_range, dtype, out)
-        kernel = _derivative(operator, axes[0])
+        flipped = difference[::-1]  # the core correlates
+        kernel = separable_kernel(*((flipped, smooth) if axes == (0,) else (smooth, flipped)), gain)
     return _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document("Edge magnitude, or a derivative, by the Sobel operator.", """Smoothing taps [1, 2, 1] / 4, difference taps [1, 0, -1].""", _AXIS, name="sobel")
+_ROBERTS = direct_kernel(kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE, gain=1 / math.sqrt(2))
+_ROBERTS_POSITIVE = direct_kernel(kernels.ROBERTS_POSITIVE)
+_ROBERTS_NEGATIVE = direct_kernel(kernels.ROBERTS_NEGATIVE)
+
+
+@_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def sobel(
-    image, mask=None, *, axis=None, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.SOBEL, image, mask, axis, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
+    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.SOBEL, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative down the rows, which answers horizontal edges, by the Sobel operator.",
-    """Smoothing taps [1, 2, 1] / 4, difference taps [1, 0, -1].""", returns=_SIGNED.format("downwards"), name="sobel_h",
-)  # fmt: skip
+@_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def sobel_h(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.SOBEL, image, mask, 0, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.SOBEL, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative along the rows, which answers vertical edges, by the Sobel operator.",
-    """Smoothing taps [1, 2, 1] / 4, difference taps [1, 0, -1].""", returns=_SIGNED.format("to the right"), name="sobel_v",
-)  # fmt: skip
+@_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def sobel_v(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.SOBEL, image, mask, 1, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.SOBEL, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document("Edge magnitude, or a derivative, by the Scharr operator.", """Smoothing taps [3, 10, 3] / 16, difference taps [1, 0, -1]: nearer to rotation
-    invariance than Sobel's.""", _AXIS, name="scharr")
+@_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def scharr(
-    image, mask=None, *, axis=None, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.SCHARR, image, mask, axis, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
+    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.SCHARR, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative down the rows, which answers horizontal edges, by the Scharr operator.",
-    """Smoothing taps [3, 10, 3] / 16, difference taps [1, 0, -1]: nearer to rotation
-    invariance than Sobel's.""", returns=_SIGNED.format("downwards"), name="scharr_h",
-)  # fmt: skip
+@_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def scharr_h(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.SCHARR, image, mask, 0, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.SCHARR, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative along the rows, which answers vertical edges, by the Scharr operator.",
-    """Smoothing taps [3, 10, 3] / 16, difference taps [1, 0, -1]: nearer to rotation
-    invariance than Sobel's.""", returns=_SIGNED.format("to the right"), name="scharr_v",
-)  # fmt: skip
+@_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def scharr_v(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.SCHARR, image, mask, 1, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.SCHARR, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document("Edge magnitude, or a derivative, by the Prewitt operator.", """Smoothing taps [1, 1, 1] / 3, difference taps [1, 0, -1].""", _AXIS, name="prewitt")
+@_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def prewitt(
-    image, mask=None, *, axis=None, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.PREWITT, image, mask, axis, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
+    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.PREWITT, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative down the rows, which answers horizontal edges, by the Prewitt operator.",
-    """Smoothing taps [1, 1, 1] / 3, difference taps [1, 0, -1].""", returns=_SIGNED.format("downwards"), name="prewitt_h",
-)  # fmt: skip
+@_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def prewitt_h(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.PREWITT, image, mask, 0, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.PREWITT, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative along the rows, which answers vertical edges, by the Prewitt operator.",
-    """Smoothing taps [1, 1, 1] / 3, difference taps [1, 0, -1].""", returns=_SIGNED.format("to the right"), name="prewitt_v",
-)  # fmt: skip
+@_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def prewitt_v(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.PREWITT, image, mask, 1, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.PREWITT, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document("Edge magnitude, or a derivative, by the Farid and Simoncelli operator.", """Five taps each way, from H. Farid and E. P. Simoncelli, "Differentiation of discrete
-    multidimensional signals", IEEE Transactions on Image Processing 13(4), 496-508, 2004.""", _AXIS, name="farid")
+@_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.078, 0.273, 0.273, 0.078])")
 def farid(
-    image, mask=None, *, axis=None, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.FARID, image, mask, axis, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
+    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.FARID, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative down the rows, which answers horizontal edges, by the Farid and Simoncelli operator.",
-    """Five taps each way, from H. Farid and E. P. Simoncelli, "Differentiation of discrete
-    multidimensional signals", IEEE Transactions on Image Processing 13(4), 496-508, 2004.""", returns=_SIGNED.format("downwards"), name="farid_h",
-)  # fmt: skip
+@_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def farid_h(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.FARID, image, mask, 0, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.FARID, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Derivative along the rows, which answers vertical edges, by the Farid and Simoncelli operator.",
-    """Five taps each way, from H. Farid and E. P. Simoncelli, "Differentiation of discrete
-    multidimensional signals", IEEE Transactions on Image Processing 13(4), 496-508, 2004.""", returns=_SIGNED.format("to the right"), name="farid_v",
-)  # fmt: skip
+@_document("positive where the image grows to the right", "array([0.11 , 0.386, 0.386, 0.11 ])")
 def farid_v(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    return _edges(kernels.FARID, image, mask, 1, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _edges(kernels.FARID, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Edge magnitude by Roberts' cross operator.",
-    """The responses belong to the corner between four pixels; they are put at the upper left.""",
-    returns="Edge magnitude, of the shape of the image: sqrt((p**2 + n**2) / 2).", name="roberts",
-)  # fmt: skip
+@_document("sqrt((p**2 + n**2) / 2)", "array([0., 1., 0., 0.])")
 def roberts(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    kernel = direct_kernel(kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE, gain=1 / math.sqrt(2))
-    return _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _apply(_ROBERTS, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Difference along the positive diagonal, by Roberts' cross operator.",
-    """The responses belong to the corner between four pixels; they are put at the upper left.""",
-    returns="image[y + 1, x + 1] - image[y, x] at pixel (y, x).", name="roberts_pos_diag",
-)  # fmt: skip
+@_document("image[y + 1, x + 1] - image[y, x] at pixel (y, x)", "array([0., 1., 0., 0.])")
 def roberts_pos_diag(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    kernel = direct_kernel(kernels.ROBERTS_POSITIVE)
-    return _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _apply(_ROBERTS_POSITIVE, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-@_document(
-    "Difference along the negative diagonal, by Roberts' cross operator.",
-    """The responses belong to the corner between four pixels; they are put at the upper left.""",
-    returns="image[y + 1, x] - image[y, x + 1] at pixel (y, x).", name="roberts_neg_diag",
-)  # fmt: skip
+@_document("image[y + 1, x] - image[y, x + 1] at pixel (y, x)", "array([ 0., -1.,  0.,  0.])")
 def roberts_neg_diag(
-    image, mask=None, *, mode="reflect", cval=0.0,
-    channel_axis=-1, preserve_range=False, dtype=None, out=None,
-):  # fmt: skip
-    kernel = direct_kernel(kernels.ROBERTS_NEGATIVE)
-    return _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    return _apply(_ROBERTS_NEGATIVE, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)

@@ -1,27 +1,47 @@
 """Smoothing: the Gaussian and its derivatives."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imfilt import kernels
 from imfilt._engine import checks, dtypes
 from imfilt._engine.run import apply
-from imfilt.convolution.multirate import multirate_kernel
+from imfilt.convolution.multirate import FEWEST_SIGMA, multirate_kernel
 from imfilt.convolution.separable import separable_kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
 
 # An integer result shows half a level; a faster plan may add this much to the rounding.
 INVISIBLE = 0.099
 
 
 @lru_cache(maxsize=256)
-def _kernel(sigmas, truncate, orders):
+def _parameters(sigma, truncate, order, max_error):
+    """The checked arguments, and the exact kernel."""
+    sigmas = checks.pair(sigma, "sigma", checks.not_negative)
+    orders = checks.pair(order, "order", checks.whole)
+    truncate = checks.not_negative(truncate, "truncate")
+    if max_error is not None:
+        max_error = checks.not_negative(max_error, "max_error")
+    checks.kernel_size(sigmas, truncate, orders)
     # Correlation taps are the flipped convolution taps, which matters for odd orders.
     column, row = (
-        tuple(kernels.gaussian(sigma, truncate, order)[::-1].tolist())
-        for sigma, order in zip(sigmas, orders, strict=True)
+        tuple(kernels.gaussian(one, truncate, k)[::-1].tolist()) for one, k in zip(sigmas, orders, strict=True)
     )
-    return separable_kernel(column, row)
+    return sigmas, truncate, orders, max_error, separable_kernel(column, row)
+
+
+def _hashable(value):
+    """Sequences as tuples; arrays of one number as that number."""
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _error_allowed(max_error, source, result, preserve_range):
@@ -37,9 +57,11 @@ def _error_allowed(max_error, source, result, preserve_range):
 
 
 def gaussian(
-    image, sigma=1.0, *, mode="nearest", cval=0.0, preserve_range=False, truncate=4.0, channel_axis=-1,
-    out=None, order=0, dtype=None, max_error=None,
-):  # fmt: skip
+    image: ArrayLike, sigma: float | Sequence[float] = 1.0, *, mode: str = "nearest", cval: float = 0.0,
+    preserve_range: bool = False, truncate: float = 4.0, channel_axis: int | None = -1,
+    out: np.ndarray | None = None, order: int | Sequence[int] = 0, dtype: DTypeLike | None = None,
+    max_error: float | None = None,
+) -> np.ndarray:  # fmt: skip
     """Smooth with a Gaussian, or take a derivative of the smoothed image.
 
     Parameters
@@ -108,17 +130,16 @@ def gaussian(
            [0.084, 0.619, 0.084],
            [0.011, 0.084, 0.011]])
     """
-    sigmas = checks.pair(sigma, "sigma", checks.not_negative)
-    orders = checks.pair(order, "order", checks.whole)
-    truncate = checks.not_negative(truncate, "truncate")
-    checks.kernel_size(sigmas, truncate, orders)
-    image, _ = checks.as_image(image, channel_axis)
-    kernel = None
-    if max(sigmas) >= 4 and orders == (0, 0):
-        error = None if max_error is None else checks.not_negative(max_error, "max_error")
-        result = checks.result_type(dtype, out, image.dtype)
-        kernel = multirate_kernel(sigmas, truncate, _error_allowed(error, image.dtype, result, preserve_range))
+    sigmas, truncate, orders, max_error, kernel = _parameters(
+        *map(_hashable, (sigma, truncate, order, max_error))
+    )  # fmt: skip
+    if max(sigmas) >= FEWEST_SIGMA and orders == (0, 0):
+        array, _ = checks.as_image(image, channel_axis)
+        result = checks.result_type(dtype, out, array.dtype)
+        allowed = _error_allowed(max_error, array.dtype, result, preserve_range)
+        image = array
+        kernel = multirate_kernel(sigmas, truncate, allowed) or kernel
     return apply(
-        kernel or _kernel(sigmas, truncate, orders), image, mode=mode, cval=cval, channel_axis=channel_axis,
+        kernel, image, mode=mode, cval=cval, channel_axis=channel_axis,
         rescale=not preserve_range, dtype=dtype, out=out,
     )  # fmt: skip

@@ -1,0 +1,6 @@
+"""The core of imfilt/_core.pyx, built for x86-64-v3."""
+
+from imfilt._core import direct as direct
+from imfilt._core import gradient as gradient
+from imfilt._core import separable as separable
+from imfilt._core import upsample as upsample

@@ -1,0 +1,3 @@
+"""What this processor offers."""
+
+def features() -> tuple[str, ...]: ...
