@@ -39,6 +39,9 @@ cdef enum:
     MIRROR = 3
     WRAP = 4
 
+cdef enum:
+    OUTSIDE_CONSTANT = -0x7fffffff - 1
+
 ctypedef struct Sweep:
     # the image: steps in bytes; `packed` rows can be read without gathering
     const char* src
@@ -60,9 +63,10 @@ ctypedef struct Sweep:
     # scratch: bytes of a number, of a pixel of numbers, of a row of the ring and of a line
     Py_ssize_t size, pixel, ring_step, line_step
     double[8] scale_vector     # the scale in all lanes of the widest vector
+    double[8] half_vector      # and 0.5
     Py_ssize_t span            # source pixels of the widest strip
     Py_ssize_t x_first, before, after   # of the strip at hand: first column, how many lie outside
-    Py_ssize_t* columns_outside
+    Py_ssize_t* outside        # where each of those is: see set_strip
     char* gathered             # a row before widening
     char* narrowed             # a line before streaming
 
@@ -79,25 +83,34 @@ ctypedef void (*make_line)(Sweep* s, void* work, const char** rows, Py_ssize_t y
 # ---- scratch ------------------------------------------------------------------
 
 cdef inline Py_ssize_t padded(Py_ssize_t nbytes) noexcept nogil:
-    """Whole blocks of four vectors, as the row kernels work."""
-    cdef Py_ssize_t block = 4 * VECTOR_BYTES
-    return (nbytes + block - 1) // block * block
+    """Whole vectors, as the row kernels work."""
+    return (nbytes + VECTOR_BYTES - 1) // VECTOR_BYTES * VECTOR_BYTES
 
 
 cdef inline Py_ssize_t row_bytes(Py_ssize_t nbytes) noexcept nogil:
-    """Room for a row and one block past it; an odd number of cache lines, so that rows
+    """Room for a row and one vector past it; an odd number of cache lines, so that rows
     of the ring do not fall on the same cache sets."""
-    cdef Py_ssize_t lines = (padded(nbytes) + 4 * VECTOR_BYTES) // 64
-    return (lines | 1) * 64
+    return (((nbytes + 2 * VECTOR_BYTES) // 64 + 1) | 1) * 64
 
 
 cdef char* scratch(Py_ssize_t nbytes) noexcept nogil:
     """Zeroed, so that the padding behind a row never holds a denormal or a NaN."""
-    nbytes = (nbytes + 63) // 64 * 64 + 64
     cdef char* memory = <char*>aligned_alloc(64, nbytes)
     if memory != NULL:
         memset(memory, 0, nbytes)
     return memory
+
+
+cdef inline Py_ssize_t lined(Py_ssize_t nbytes) noexcept nogil:
+    """Whole cache lines, one at least."""
+    return (max(nbytes, 1) + 63) // 64 * 64
+
+
+cdef inline char* take(char** free_memory, Py_ssize_t nbytes) noexcept nogil:
+    """The next piece of a block of scratch."""
+    cdef char* piece = free_memory[0]
+    free_memory[0] += lined(nbytes)
+    return piece
 
 
 cdef inline void spread(const double* weights, Py_ssize_t count, vec* dst) noexcept nogil:
@@ -176,12 +189,16 @@ cdef void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* 
     if inside > 0:
         read_pixels(s, row, s.x_first + s.before, inside, dst + s.before * s.pixel)
     for i in range(s.before + s.after):
-        at = i if i < s.before else i + inside
-        x = s.columns_outside[i]
-        if x < 0:
-            fill(s, dst + at * s.pixel, s.channels)
+        at = (i if i < s.before else i + inside) * s.pixel
+        x = s.outside[i]
+        if x == OUTSIDE_CONSTANT:
+            fill(s, dst + at, s.channels)
+        elif x < 0:
+            read_pixels(s, row, -1 - x, 1, dst + at)
+        elif s.pixel == 4:
+            (<float*>(dst + at))[0] = (<float*>(dst + x))[0]
         else:
-            read_pixels(s, row, x, 1, dst + at * s.pixel)
+            memcpy(dst + at, dst + x, s.pixel)
 
 
 # ---- the sweep ----------------------------------------------------------------
@@ -191,15 +208,21 @@ cdef inline Py_ssize_t first_row(Sweep* s, Py_ssize_t y) noexcept nogil:
 
 
 cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept nogil:
-    """The source columns of a strip, and where those outside the image are to be had."""
-    cdef Py_ssize_t i
+    """The source columns of a strip. Those outside the image are copies of a byte of the
+    ring row, where the pixel lies in the strip; else -1 - x for column x of the image."""
+    cdef Py_ssize_t i, x, inside
     s.x_first = x0 * s.stride_x // s.up_x - s.left
     s.before = min(max(-s.x_first, 0), pixels)
     s.after = min(max(s.x_first + pixels - s.width, 0), pixels - s.before)
-    for i in range(s.before):
-        s.columns_outside[i] = fold(s.x_first + i, s.width, s.mode)
-    for i in range(s.after):
-        s.columns_outside[s.before + i] = fold(s.x_first + pixels - s.after + i, s.width, s.mode)
+    inside = pixels - s.before - s.after
+    for i in range(s.before + s.after):
+        x = fold(s.x_first + i if i < s.before else s.x_first + inside + i, s.width, s.mode)
+        if x < 0:
+            s.outside[i] = OUTSIDE_CONSTANT
+        elif s.before <= x - s.x_first < s.before + inside:
+            s.outside[i] = (x - s.x_first) * s.pixel
+        else:
+            s.outside[i] = -1 - x
 
 
 cdef inline void write_line(Sweep* s, char* line, Py_ssize_t pixels, char* dst) noexcept nogil:
@@ -225,17 +248,25 @@ cdef inline void write_line(Sweep* s, char* line, Py_ssize_t pixels, char* dst) 
 cdef int sweep(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
     """Rows y0 ... y1 of the result. -1 when there is no memory, and nothing was written then."""
     cdef Py_ssize_t slots = (s.block - 1) * s.stride_y // s.up_y + s.rows + 1
-    cdef char* ring = scratch(slots * s.ring_step)
-    cdef char* line = scratch(s.line_step)
-    cdef const char** rows = <const char**>scratch(slots * <Py_ssize_t>sizeof(void*))
+    cdef Py_ssize_t gathered = 1 if s.packed else s.span * s.channels * s.itemsize
+    cdef Py_ssize_t narrowed = s.chunk * s.channels * s.dst_itemsize if s.streamed else 1
+    cdef Py_ssize_t pointers = slots * <Py_ssize_t>sizeof(void*), indices = s.span * <Py_ssize_t>sizeof(Py_ssize_t)
     cdef Py_ssize_t strips = (s.out_width + s.strip - 1) // s.strip, n, x0, x1, x, y, count, pixels, i
     cdef Py_ssize_t first, last, loaded
     cdef int status = -1
-    s.columns_outside = <Py_ssize_t*>scratch(s.span * <Py_ssize_t>sizeof(Py_ssize_t))
-    s.gathered = scratch(1 if s.packed else s.span * s.channels * s.itemsize)
-    s.narrowed = scratch(s.chunk * s.channels * s.dst_itemsize if s.streamed else 1)
-    if (ring != NULL and line != NULL and rows != NULL and s.columns_outside != NULL
-            and s.gathered != NULL and s.narrowed != NULL):
+    cdef char* memory = scratch(lined(slots * s.ring_step) + lined(s.line_step) + lined(pointers)
+                                + lined(indices) + lined(gathered) + lined(narrowed))
+    cdef char* left = memory
+    cdef char* ring
+    cdef char* line
+    cdef const char** rows
+    if memory != NULL:
+        ring = take(&left, slots * s.ring_step)
+        line = take(&left, s.line_step)
+        rows = <const char**>take(&left, pointers)
+        s.outside = <Py_ssize_t*>take(&left, indices)
+        s.gathered = take(&left, gathered)
+        s.narrowed = take(&left, narrowed)
         status = 0
         for n in range(strips):
             x0 = n * s.strip
@@ -263,12 +294,7 @@ cdef int sweep(Sweep* s, void* work, load_row load, begin_block begin, make_line
                                    s.dst + (y + i) * s.dst_step + x * s.channels * s.dst_itemsize)
                     x += s.chunk
                 y += count
-    free(ring)
-    free(line)
-    free(rows)
-    free(s.columns_outside)
-    free(s.gathered)
-    free(s.narrowed)
+    free(memory)
     if s.streamed:
         stream_end()
     return status
@@ -281,6 +307,7 @@ cdef int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     cdef cnp.npy_intp* steps = cnp.PyArray_STRIDES(src)
     cdef cnp.npy_intp* dst_shape = cnp.PyArray_DIMS(dst)
     cdef int ndim = cnp.PyArray_NDIM(src)
+    cdef double half = 0.5
     if ndim != cnp.PyArray_NDIM(dst) or not 2 <= ndim <= 3:
         raise ValueError("core: src and dst must both have two or three dimensions")
     s.src = cnp.PyArray_BYTES(src)
@@ -328,8 +355,10 @@ cdef int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     s.size = 8 if s.wide else 4
     if s.wide:
         spread(&s.scale, 1, <vf64*>s.scale_vector)
+        spread(&half, 1, <vf64*>s.half_vector)
     else:
         spread(&s.scale, 1, <vf32*>s.scale_vector)
+        spread(&half, 1, <vf32*>s.half_vector)
     s.pixel = s.channels * s.size
     s.span = (s.strip - 1) * s.stride_x // s.up_x + 1 + s.columns
     s.ring_step = row_bytes(s.span * s.pixel)
@@ -385,6 +414,8 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef Sweep s
     cdef Separable k
     cdef int status = -1
+    cdef char* memory
+    cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
     cdef const double* down = taps(column, s.rows)
     cdef const double* along = taps(row, s.columns)
@@ -392,11 +423,14 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         k.column_parity = parity(down, s.rows)
         k.row_parity = parity(along, s.columns)
         k.middle_step = s.line_step
-        k.middle = scratch(s.block * k.middle_step)
-        k.column_weights = scratch(s.rows * VECTOR_BYTES)
-        k.row_weights = scratch(s.columns * VECTOR_BYTES)
-        k.along = <const char**>scratch(s.columns * <Py_ssize_t>sizeof(void*))
-        if k.middle != NULL and k.column_weights != NULL and k.row_weights != NULL and k.along != NULL:
+        memory = scratch(lined(s.block * k.middle_step) + lined(s.rows * VECTOR_BYTES)
+                         + lined(s.columns * VECTOR_BYTES) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            k.middle = take(&left, s.block * k.middle_step)
+            k.column_weights = take(&left, s.rows * VECTOR_BYTES)
+            k.row_weights = take(&left, s.columns * VECTOR_BYTES)
+            k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
             if s.wide:
                 spread(down, s.rows, <vf64*>k.column_weights)
                 spread(along, s.columns, <vf64*>k.row_weights)
@@ -407,15 +441,12 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                 spread(along, s.columns, <vf32*>k.row_weights)
                 status = sweep(&s, &k, read_row, <begin_block>separable_block[vf32],
                                <make_line>separable_line[vf32])
-        free(k.middle)
-        free(k.column_weights)
-        free(k.row_weights)
-        free(k.along)
+        free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
 
 
-# ---- gradient: the magnitude of two crossed separable kernels ------------------
+# ---- gradient: the root mean square of two crossed separable kernels ------------------
 
 ctypedef struct Gradient:
     Py_ssize_t radius
@@ -432,13 +463,14 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
     cdef const vec* smooth = <const vec*>k.smooth_weights
     cdef const vec* difference = <const vec*>k.difference_weights
     cdef const vec* scale = <const vec*>s.scale_vector
+    cdef const vec* half = <const vec*>s.half_vector
     cdef Py_ssize_t t, nbytes = padded(pixels * s.pixel)
     cdef bint unsafe
     if k.radius == 1:  # the constant lets the compiler unroll the loops over taps
-        unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, scale,
+        unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, half, scale,
                               k.smoothed, k.differed, <char*>out, nbytes)
     else:
-        unsafe = gradient_row(rows + i, k.radius, s.pixel, smooth, difference, scale,
+        unsafe = gradient_row(rows + i, k.radius, s.pixel, smooth, difference, half, scale,
                               k.smoothed, k.differed, <char*>out, nbytes)
     if unsafe:
         for t in range(s.columns):
@@ -448,19 +480,21 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
             k.along[t] = k.smoothed + t * s.pixel
         # In place: an output block reads its own bytes and bytes to the right only.
         fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, k.smoothed, 0, nbytes)
-        norm_row(<const vec*>k.smoothed, out, scale, out, nbytes)
+        norm_row(<const vec*>k.smoothed, out, half, scale, out, nbytes)
 
 
 def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
              cnp.ndarray smooth not None, cnp.ndarray difference not None,
              Py_ssize_t y0, Py_ssize_t y1):
-    """Rows y0 to y1 of the magnitude of (smooth x difference, difference x smooth).
+    """Rows y0 to y1 of the root mean square of (smooth x difference, difference x smooth).
 
     smooth is even, difference is odd, both of the same odd length.
     """
     cdef Sweep s
     cdef Gradient k
     cdef int status = -1
+    cdef char* memory
+    cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
     cdef const double* even = taps(smooth, s.rows)
     cdef const double* odd = taps(difference, s.columns)
@@ -470,13 +504,15 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         raise ValueError("core: gradient has no steps")
     with nogil:
         k.radius = s.rows // 2
-        k.smooth_weights = scratch(s.rows * VECTOR_BYTES)
-        k.difference_weights = scratch(s.rows * VECTOR_BYTES)
-        k.smoothed = scratch(s.line_step)
-        k.differed = scratch(s.line_step)
-        k.along = <const char**>scratch(s.columns * <Py_ssize_t>sizeof(void*))
-        if (k.smooth_weights != NULL and k.difference_weights != NULL and k.smoothed != NULL
-                and k.differed != NULL and k.along != NULL):
+        memory = scratch(2 * lined(s.rows * VECTOR_BYTES) + 2 * lined(s.line_step)
+                         + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            k.smooth_weights = take(&left, s.rows * VECTOR_BYTES)
+            k.difference_weights = take(&left, s.rows * VECTOR_BYTES)
+            k.smoothed = take(&left, s.line_step)
+            k.differed = take(&left, s.line_step)
+            k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
             if s.wide:
                 spread(even, s.rows, <vf64*>k.smooth_weights)
                 spread(odd, s.rows, <vf64*>k.difference_weights)
@@ -485,16 +521,12 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                 spread(even, s.rows, <vf32*>k.smooth_weights)
                 spread(odd, s.rows, <vf32*>k.difference_weights)
                 status = sweep(&s, &k, read_row, NULL, <make_line>gradient_line[vf32])
-        free(k.smooth_weights)
-        free(k.difference_weights)
-        free(k.smoothed)
-        free(k.differed)
-        free(k.along)
+        free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
 
 
-# ---- direct: any taps, of one kernel or of two whose magnitude is wanted -------
+# ---- direct: any taps, of one kernel or of two whose root mean square is wanted -------
 
 ctypedef struct Direct:
     Py_ssize_t count, split    # taps in all, taps of the first kernel
@@ -509,6 +541,7 @@ cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_
     cdef Direct* k = <Direct*>work
     cdef const vec* weights = <const vec*>k.weights
     cdef const vec* scale = <const vec*>s.scale_vector
+    cdef const vec* half = <const vec*>s.half_vector
     cdef Py_ssize_t t, exact = padded(((pixels - 1) * s.stride_x + 1) * s.pixel)
     for t in range(k.count):
         k.at[t] = rows[i * s.stride_y + k.offsets[2 * t]] + k.offsets[2 * t + 1] * s.pixel
@@ -517,18 +550,20 @@ cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_
     else:
         fir_rows(k.at, 0, 1, k.split, weights, 0, NULL, <char*>out, 0, exact)
         fir_rows(k.at + k.split, 0, 1, k.count - k.split, weights + k.split, 0, NULL, k.second, 0, exact)
-        norm_row(out, <const vec*>k.second, scale, out, exact)
+        norm_row(out, <const vec*>k.second, half, scale, out, exact)
 
 
 def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
            cnp.ndarray offsets not None, cnp.ndarray weights not None, Py_ssize_t split,
            Py_ssize_t y0, Py_ssize_t y1):
     """Rows y0 to y1 of the sum of weights[t] * src at offsets[t]; of the first `split`
-    taps alone when that is all, else the magnitude of that sum and the sum of the rest.
+    taps alone when that is all, else the root mean square of that sum and the sum of the rest.
     """
     cdef Sweep s
     cdef Direct k
     cdef int status = -1
+    cdef char* memory
+    cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
     cdef Py_ssize_t t
     k.count = cnp.PyArray_SIZE(weights)
@@ -542,19 +577,20 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         if not (0 <= k.offsets[2 * t] < s.rows and 0 <= k.offsets[2 * t + 1] < s.columns):
             raise ValueError("core: a tap lies outside the frame")
     with nogil:
-        k.weights = scratch(k.count * VECTOR_BYTES)
-        k.second = scratch(s.line_step)
-        k.at = <const char**>scratch(k.count * <Py_ssize_t>sizeof(void*))
-        if k.weights != NULL and k.second != NULL and k.at != NULL:
+        memory = scratch(lined(k.count * VECTOR_BYTES) + lined(s.line_step)
+                         + lined(k.count * <Py_ssize_t>sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            k.weights = take(&left, k.count * VECTOR_BYTES)
+            k.second = take(&left, s.line_step)
+            k.at = <const char**>take(&left, k.count * <Py_ssize_t>sizeof(void*))
             if s.wide:
                 spread(given, k.count, <vf64*>k.weights)
                 status = sweep(&s, &k, read_row, NULL, <make_line>direct_line[vf64])
             else:
                 spread(given, k.count, <vf32*>k.weights)
                 status = sweep(&s, &k, read_row, NULL, <make_line>direct_line[vf32])
-        free(k.weights)
-        free(k.second)
-        free(k.at)
+        free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
 
@@ -606,6 +642,8 @@ def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef Sweep s
     cdef Upsample k
     cdef int status = -1
+    cdef char* memory
+    cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
     if s.stride_x != 1 or s.stride_y != 1 or (s.strip % s.up_x and s.strip < s.out_width):
         raise ValueError("core: upsample has no strides, and strips of whole source pixels")
@@ -613,15 +651,17 @@ def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef const double* down = taps(column, column_count)
     cdef const double* along = taps(row, row_count)
     with nogil:
-        k.column_weights = scratch(column_count * VECTOR_BYTES)
-        k.row_weights = scratch(row_count * VECTOR_BYTES)
-        k.source = scratch(s.ring_step)
-        k.phase = scratch(s.ring_step)
-        k.along = <const char**>scratch(s.columns * <Py_ssize_t>sizeof(void*))
-        # The ring holds widened rows: whole source pixels, so up to up_x - 1 columns more than a strip.
-        s.ring_step = row_bytes((s.strip + s.up_x) * s.pixel)
-        if (k.column_weights != NULL and k.row_weights != NULL and k.source != NULL
-                and k.phase != NULL and k.along != NULL):
+        memory = scratch(lined(column_count * VECTOR_BYTES) + lined(row_count * VECTOR_BYTES)
+                         + 2 * lined(s.ring_step) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            k.column_weights = take(&left, column_count * VECTOR_BYTES)
+            k.row_weights = take(&left, row_count * VECTOR_BYTES)
+            k.source = take(&left, s.ring_step)
+            k.phase = take(&left, s.ring_step)
+            k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
+            # The ring holds widened rows: whole source pixels, so up to up_x - 1 columns more than a strip.
+            s.ring_step = row_bytes((s.strip + s.up_x) * s.pixel)
             if s.wide:
                 spread(down, column_count, <vf64*>k.column_weights)
                 spread(along, row_count, <vf64*>k.row_weights)
@@ -630,10 +670,6 @@ def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                 spread(down, column_count, <vf32*>k.column_weights)
                 spread(along, row_count, <vf32*>k.row_weights)
                 status = sweep(&s, &k, <load_row>upsample_row[vf32], NULL, <make_line>upsample_line[vf32])
-        free(k.column_weights)
-        free(k.row_weights)
-        free(k.source)
-        free(k.phase)
-        free(k.along)
+        free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")

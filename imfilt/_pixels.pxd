@@ -6,7 +6,8 @@ from libc.stdint cimport (int8_t, int16_t, int32_t, int64_t,
 from libc.string cimport memcpy
 
 cdef extern from "_simd.h" nogil:
-    ctypedef unsigned short half_t
+    ctypedef struct half_t:
+        unsigned short bits
     float half_to_float(half_t)
     half_t float_to_half(float)
     half_t double_to_half(double)
@@ -40,6 +41,12 @@ ctypedef fused pixel:
     float
     double
 
+ctypedef fused long_integer:
+    uint32_t
+    int32_t
+    uint64_t
+    int64_t
+
 ctypedef fused word:
     uint8_t
     uint16_t
@@ -60,6 +67,26 @@ cdef inline void widen(const pixel* src, real* dst, Py_ssize_t n, double low) no
         else:
             value = <real>src[i]
         dst[i] = least if value < least else value
+
+
+cdef inline long_integer saturate(double value, long_integer kind) noexcept nogil:
+    """A double to a 32- or 64-bit integer. The limits are powers of two, exact as doubles."""
+    cdef int bits = 8 * sizeof(long_integer)
+    cdef double above, below
+    if (<long_integer>-1) < 0:
+        above = <double>(<uint64_t>1 << (bits - 1))
+        below = -above
+    else:
+        above = 2.0 * <double>(<uint64_t>1 << (bits - 1))
+        below = 0
+    value = rint(value)
+    if value >= above:
+        return <long_integer>(((<uint64_t>1 << (bits - 1)) - 1) if below < 0 else <uint64_t>-1)
+    if value <= below:
+        return <long_integer>(-<int64_t>(<uint64_t>1 << (bits - 2)) * 2 if below < 0 else 0)
+    if value == value:
+        return <long_integer>value
+    return 0
 
 
 cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogil:
@@ -90,26 +117,6 @@ cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogi
     else:
         for i in range(n):
             dst[i] = saturate(src[i], <pixel>0)
-
-
-cdef inline pixel saturate(double value, pixel kind) noexcept nogil:
-    """A double to a 32- or 64-bit integer. The limits are powers of two, exact as doubles."""
-    cdef int bits = 8 * sizeof(pixel)
-    cdef double above, below
-    if (<pixel>-1) < 0:
-        above = <double>(<uint64_t>1 << (bits - 1))
-        below = -above
-    else:
-        above = 2.0 * <double>(<uint64_t>1 << (bits - 1))
-        below = 0
-    value = rint(value)
-    if value >= above:
-        return <pixel>(((<uint64_t>1 << (bits - 1)) - 1) if below < 0 else <uint64_t>-1)
-    if value <= below:
-        return <pixel>(-<int64_t>(<uint64_t>1 << (bits - 2)) * 2 if below < 0 else 0)
-    if value == value:
-        return <pixel>value
-    return 0
 
 
 cdef inline void gather_words(const char* src, Py_ssize_t pixel_step, Py_ssize_t channel_step,

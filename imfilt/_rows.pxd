@@ -1,7 +1,7 @@
 # Row arithmetic: what is done to rows of float or double that lie in scratch memory.
 #
-# Rows are addressed in bytes and worked on in whole blocks of four vectors, so every
-# buffer carries one block of padding (see `padded` in _core.pyx). No kernel here knows
+# Rows are addressed in bytes and worked on in whole vectors, so every buffer carries some
+# padding (see `row_bytes` in _core.pyx). No kernel here knows
 # of images, borders or pixel types. The order of additions is part of the contract:
 # it is the same in imfilt/_engine/twin.py, and bits are compared.
 
@@ -22,72 +22,67 @@ ctypedef fused vec:
     vf64
 
 
-cdef inline void store_block(vec* out, const vec* scale, vec s0, vec s1, vec s2, vec s3) noexcept nogil:
-    if scale != NULL:
-        s0 = s0 * scale[0]
-        s1 = s1 * scale[0]
-        s2 = s2 * scale[0]
-        s3 = s3 * scale[0]
-    out[0] = s0
-    out[1] = s1
-    out[2] = s2
-    out[3] = s3
+# The sums over taps come in two widths, four vectors or one, which the compiler unrolls.
+
+cdef inline void store(vec* out, const vec* scale, vec* s, Py_ssize_t width) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(width):
+        out[i] = s[i] if scale == NULL else s[i] * scale[0]
 
 
-cdef inline void sum_block(const char** taps, Py_ssize_t x, Py_ssize_t count,
-                           const vec* weights, const vec* scale, char* out) noexcept nogil:
-    """Weighted sum of `count` rows at byte x, one block."""
+cdef inline void plain_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights,
+                           const vec* scale, char* out, Py_ssize_t width) noexcept nogil:
+    """Weighted sum of `count` rows at byte x, `width` vectors."""
     cdef const vec* a = <const vec*>(taps[0] + x)
+    cdef vec[4] s
     cdef vec w = weights[0]
-    cdef vec s0 = a[0] * w, s1 = a[1] * w, s2 = a[2] * w, s3 = a[3] * w
-    cdef Py_ssize_t t
+    cdef Py_ssize_t t, i
+    for i in range(width):
+        s[i] = a[i] * w
     for t in range(1, count):
         a = <const vec*>(taps[t] + x)
         w = weights[t]
-        s0 = s0 + a[0] * w
-        s1 = s1 + a[1] * w
-        s2 = s2 + a[2] * w
-        s3 = s3 + a[3] * w
-    store_block(<vec*>(out + x), scale, s0, s1, s2, s3)
+        for i in range(width):
+            s[i] = s[i] + a[i] * w
+    store(<vec*>(out + x), scale, s, width)
 
 
-cdef inline void even_block(const char** taps, Py_ssize_t x, Py_ssize_t radius,
-                            const vec* weights, const vec* scale, char* out) noexcept nogil:
+cdef inline void even_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights,
+                          const vec* scale, char* out, Py_ssize_t width) noexcept nogil:
     """The same for w[t] == w[-t]: the centre, then pairs from the outside in."""
+    cdef Py_ssize_t t, i, radius = count // 2
     cdef const vec* a = <const vec*>(taps[radius] + x)
     cdef const vec* b
+    cdef vec[4] s
     cdef vec w = weights[radius]
-    cdef vec s0 = a[0] * w, s1 = a[1] * w, s2 = a[2] * w, s3 = a[3] * w
-    cdef Py_ssize_t t
+    for i in range(width):
+        s[i] = a[i] * w
     for t in range(radius):
         a = <const vec*>(taps[t] + x)
         b = <const vec*>(taps[2 * radius - t] + x)
         w = weights[t]
-        s0 = s0 + (a[0] + b[0]) * w
-        s1 = s1 + (a[1] + b[1]) * w
-        s2 = s2 + (a[2] + b[2]) * w
-        s3 = s3 + (a[3] + b[3]) * w
-    store_block(<vec*>(out + x), scale, s0, s1, s2, s3)
+        for i in range(width):
+            s[i] = s[i] + (a[i] + b[i]) * w
+    store(<vec*>(out + x), scale, s, width)
 
 
-cdef inline void odd_block(const char** taps, Py_ssize_t x, Py_ssize_t radius,
-                           const vec* weights, const vec* scale, char* out) noexcept nogil:
-    """The same for w[t] == -w[-t], radius >= 1: pairs from the outside in, no centre."""
+cdef inline void odd_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights,
+                         const vec* scale, char* out, Py_ssize_t width) noexcept nogil:
+    """The same for w[t] == -w[-t], count >= 3: pairs from the outside in, no centre."""
+    cdef Py_ssize_t t, i, radius = count // 2
     cdef const vec* a = <const vec*>(taps[0] + x)
     cdef const vec* b = <const vec*>(taps[2 * radius] + x)
+    cdef vec[4] s
     cdef vec w = weights[0]
-    cdef vec s0 = (a[0] - b[0]) * w, s1 = (a[1] - b[1]) * w
-    cdef vec s2 = (a[2] - b[2]) * w, s3 = (a[3] - b[3]) * w
-    cdef Py_ssize_t t
+    for i in range(width):
+        s[i] = (a[i] - b[i]) * w
     for t in range(1, radius):
         a = <const vec*>(taps[t] + x)
         b = <const vec*>(taps[2 * radius - t] + x)
         w = weights[t]
-        s0 = s0 + (a[0] - b[0]) * w
-        s1 = s1 + (a[1] - b[1]) * w
-        s2 = s2 + (a[2] - b[2]) * w
-        s3 = s3 + (a[3] - b[3]) * w
-    store_block(<vec*>(out + x), scale, s0, s1, s2, s3)
+        for i in range(width):
+            s[i] = s[i] + (a[i] - b[i]) * w
+    store(<vec*>(out + x), scale, s, width)
 
 
 cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
@@ -98,22 +93,25 @@ cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
     Output line i uses taps[i * step : i * step + count]. Columns are the outer loop, so
     that a column of input blocks stays in the first-level cache for all the lines.
     """
-    cdef Py_ssize_t n, x, i, radius = count // 2, block = 4 * VECTOR_BYTES
-    if parity > 0:
-        for n in range(nbytes // block):
-            x = n * block
-            for i in range(lines):
-                even_block(taps + i * step, x, radius, weights, scale, out + i * out_step)
-    elif parity < 0:
-        for n in range(nbytes // block):
-            x = n * block
-            for i in range(lines):
-                odd_block(taps + i * step, x, radius, weights, scale, out + i * out_step)
-    else:
-        for n in range(nbytes // block):
-            x = n * block
-            for i in range(lines):
-                sum_block(taps + i * step, x, count, weights, scale, out + i * out_step)
+    cdef Py_ssize_t x = 0, i, block = 4 * VECTOR_BYTES
+    while x + block <= nbytes:
+        for i in range(lines):
+            if parity > 0:
+                even_sum(taps + i * step, x, count, weights, scale, out + i * out_step, 4)
+            elif parity < 0:
+                odd_sum(taps + i * step, x, count, weights, scale, out + i * out_step, 4)
+            else:
+                plain_sum(taps + i * step, x, count, weights, scale, out + i * out_step, 4)
+        x += block
+    while x < nbytes:
+        for i in range(lines):
+            if parity > 0:
+                even_sum(taps + i * step, x, count, weights, scale, out + i * out_step, 1)
+            elif parity < 0:
+                odd_sum(taps + i * step, x, count, weights, scale, out + i * out_step, 1)
+            else:
+                plain_sum(taps + i * step, x, count, weights, scale, out + i * out_step, 1)
+        x += VECTOR_BYTES
 
 
 cdef inline bint any_lane(vec flags) noexcept nogil:
@@ -137,7 +135,7 @@ cdef inline vec root(vec a) noexcept nogil:
 
 
 cdef inline vec unsafe_lanes(vec square, vec a, vec b) noexcept nogil:
-    """1 where a * a + b * b lost digits or overflowed, else 0."""
+    """1 where the mean square of a and b lost digits or overflowed, else 0."""
     if vec is vf32:
         return unsafe_f32(square, a, b)
     else:
@@ -145,10 +143,11 @@ cdef inline vec unsafe_lanes(vec square, vec a, vec b) noexcept nogil:
 
 
 cdef inline bint gradient_row(const char** rows, Py_ssize_t radius, Py_ssize_t step,
-                              const vec* smooth, const vec* difference, const vec* scale,
+                              const vec* smooth, const vec* difference,
+                              const vec* half, const vec* scale,
                               char* smoothed, char* differed, char* out,
                               Py_ssize_t nbytes) noexcept nogil:
-    """Scaled magnitude of (smooth x difference, difference x smooth), columns `step` apart.
+    """Scaled root mean square of (smooth x difference, difference x smooth), columns `step` apart.
 
     `smoothed` and `differed` receive the two sums down the columns. Returns whether a
     square left the safe range; `out` is then to be computed again from those.
@@ -184,21 +183,21 @@ cdef inline bint gradient_row(const char** rows, Py_ssize_t radius, Py_ssize_t s
                      - (<const vec*>(p + (2 * radius - t) * step))[0]) * difference[t]
             h = h + ((<const vec*>(q + t * step))[0]
                      + (<const vec*>(q + (2 * radius - t) * step))[0]) * smooth[t]
-        square = g * g + h * h
+        square = (g * g + h * h) * half[0]
         unsafe = unsafe + unsafe_lanes(square, g, h)
         (<vec*>(out + x))[0] = root(square) * scale[0]
     return any_lane(unsafe)
 
 
-cdef inline void norm_row(const vec* a, const vec* b, const vec* scale, vec* out,
+cdef inline void norm_row(const vec* a, const vec* b, const vec* half, const vec* scale, vec* out,
                           Py_ssize_t nbytes) noexcept nogil:
-    """Scaled magnitude of two rows, right for every pair of numbers: `out` may be `a` or `b`."""
+    """Scaled root mean square of two rows, right for every pair of numbers: `out` may be `a` or `b`."""
     cdef Py_ssize_t n, i
     cdef vec g, h, m, unsafe
     for n in range(nbytes // VECTOR_BYTES):
         g = a[n]
         h = b[n]
-        m = g * g + h * h
+        m = (g * g + h * h) * half[0]
         unsafe = unsafe_lanes(m, g, h)
         m = root(m)
         if any_lane(unsafe):

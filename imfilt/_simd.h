@@ -33,8 +33,10 @@ typedef int64_t vi64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_a
 typedef uint32_t vu32 __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef uint64_t vu64 __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
 
-/* A half-precision number as NumPy stores it. */
-typedef uint16_t half_t;
+/* A half-precision number as NumPy stores it; a struct, so that it is no integer type. */
+typedef struct {
+    uint16_t bits;
+} half_t;
 
 static inline vf32 sqrt_f32(vf32 a)
 {
@@ -68,7 +70,7 @@ static inline vf64 sqrt_f64(vf64 a)
 #endif
 }
 
-/* Squares leave the safe range when their sum is below SQUARE_MIN although a
+/* Squares leave the safe range when their mean is below SQUARE_MIN although a
    component is not zero (digits were lost to underflow) or not below SQUARE_MAX
    (overflow, infinity, NaN). 2**-96 and 2**96 for float, 2**-900 and 2**900 for
    double, as bit patterns, which order like the non-negative numbers they hold.
@@ -92,7 +94,7 @@ static inline vf64 unsafe_f64(vf64 square, vf64 a, vf64 b)
     return (vf64)(nonzero & outside & 0x3ff0000000000000);
 }
 
-/* Root of a sum of squares that leaves the safe range: scaled by a power of two,
+/* Root of a mean square that leaves the safe range: scaled by a power of two,
    which rounds nothing, so that the squares come back into it. */
 static inline float norm_scaled_f32(float a, float b)
 {
@@ -100,7 +102,7 @@ static inline float norm_scaled_f32(float a, float b)
     float up = big < 1.0f ? 0x1p100f : 0x1p-70f;
     a *= up;
     b *= up;
-    return sqrtf(a * a + b * b) * (big < 1.0f ? 0x1p-100f : 0x1p70f);
+    return sqrtf((a * a + b * b) * 0.5f) * (big < 1.0f ? 0x1p-100f : 0x1p70f);
 }
 
 static inline double norm_scaled_f64(double a, double b)
@@ -109,7 +111,7 @@ static inline double norm_scaled_f64(double a, double b)
     double up = big < 1.0 ? 0x1p800 : 0x1p-600;
     a *= up;
     b *= up;
-    return sqrt(a * a + b * b) * (big < 1.0 ? 0x1p-800 : 0x1p600);
+    return sqrt((a * a + b * b) * 0.5) * (big < 1.0 ? 0x1p-800 : 0x1p600);
 }
 
 /* Copies past the caches: for results so large that they would be evicted before
@@ -149,7 +151,7 @@ static inline void stream_end(void)
    also makes subnormals right; rounding is to nearest even, as NumPy's. */
 static inline float half_to_float(half_t h)
 {
-    uint32_t bits = ((uint32_t)h & 0x7fffu) << 13, sign = ((uint32_t)h & 0x8000u) << 16;
+    uint32_t bits = (h.bits & 0x7fffu) << 13, sign = (h.bits & 0x8000u) << 16;
     float f;
     memcpy(&f, &bits, 4);
     f *= 0x1p112f;
@@ -166,17 +168,17 @@ static inline half_t float_to_half(float f)
     memcpy(&bits, &f, 4);
     sign = (bits >> 16) & 0x8000u;
     bits &= 0x7fffffffu;
-    if (bits > 0x7f800000u) return (half_t)(sign | 0x7e00u);
-    if (bits >= 0x477ff000u) return (half_t)(sign | 0x7c00u); /* rounds past 65504 */
+    if (bits > 0x7f800000u) return (half_t){sign | 0x7e00u};
+    if (bits >= 0x477ff000u) return (half_t){sign | 0x7c00u}; /* rounds past 65504 */
     if (bits < 0x38800000u) { /* subnormal: adding 1/2 leaves multiples of 2**-24 in the low bits */
         float magnitude;
         memcpy(&magnitude, &bits, 4);
         magnitude += 0.5f;
         memcpy(&bits, &magnitude, 4);
-        return (half_t)(sign | (bits - 0x3f000000u));
+        return (half_t){sign | (bits - 0x3f000000u)};
     }
     bits += 0xfffu + ((bits >> 13) & 1u);
-    return (half_t)(sign | ((bits - 0x38000000u) >> 13));
+    return (half_t){sign | ((bits - 0x38000000u) >> 13)};
 }
 
 /* To float by round-to-odd first, so that rounding twice equals rounding once. */

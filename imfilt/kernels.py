@@ -54,7 +54,7 @@ def gaussian(sigma, truncate=4.0, order=0):
     --------
     >>> from imfilt import kernels
     >>> kernels.gaussian(0.5).round(3)
-    array([0.   , 0.107, 0.786, 0.107, 0.   ])
+    array([0.   , 0.106, 0.787, 0.106, 0.   ])
     """
     if sigma < 1e-15 and order == 0:
         taps = np.ones(1)

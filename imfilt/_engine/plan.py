@@ -109,7 +109,7 @@ class Plan:
 def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale):
     """A stage whose result has `shape` rows and columns of `dtype`."""
     (sy, sx), (uy, ux) = stage.stride, stage.up
-    pixel = channels * (8 if wide else 4)
+    pixel = max(channels, 1) * (8 if wide else 4)
     block = 1 if stage.loop in ("gradient", "direct") else 8
     ring_rows = (block - 1) * sy // uy + stage.rows
     chunk = max(LINE_BYTES // (pixel * sx), 32)
@@ -152,20 +152,23 @@ def _bands(height, cost, rows):
 
 
 @lru_cache(maxsize=1024)
-def make(kernel, shape, source, result, mode, cval, rescale):
-    """The plan for planes of `shape` (rows, columns, channels) of dtype `source`."""
+def make(kernel, shape, source, result, border, cval, rescale):
+    """The plan for planes of `shape` (rows, columns, channels) of dtype `source`.
+
+    `border` is a code of borders.py, `cval` counts in the units of the result.
+    """
     height, width, channels = shape
     wide = dtypes.is_wide(source) or dtypes.is_wide(result) or (kernel.squares and dtypes.is_16_bit(source))
     full = dtypes.full_scale(source) if rescale else 1.0
     scale = kernel.gain * (dtypes.full_scale(result) / full if rescale else 1.0)
     low = -full if rescale and source.kind == "i" else -inf
-    border = borders.code(mode, cval), cval * full
+    outside = border, cval * full
     real = np.dtype(np.float64 if wide else np.float32)
     steps: list[Step] = []
     size = height, width
     for stage in kernel.stages[:-1]:
         size = tuple(ceil(n / s) + e for n, s, e in zip(size, stage.stride, stage.extra, strict=True))
-        steps.append(_step(stage, size, channels, real, wide, False, border, low, 1.0))
-        border, low = (borders.MODES["constant"], 0.0), -inf  # the margins are in the small image
-    steps.append(_step(kernel.stages[-1], (height, width), channels, result, wide, True, border, low, scale))
+        steps.append(_step(stage, size, channels, real, wide, False, outside, low, 1.0))
+        outside, low = (borders.MODES["constant"], 0.0), -inf  # the margins are in the small image
+    steps.append(_step(kernel.stages[-1], (height, width), channels, result, wide, True, outside, low, scale))
     return Plan(kernel, tuple(steps))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from imfilt._engine import checks, isa, plan, threads
+from imfilt._engine import borders, checks, isa, plan, threads
 
 
 def apply(
@@ -33,10 +33,11 @@ def apply(
     """
     array, axis = checks.as_image(image, channel_axis)
     cval = cval if type(cval) is float else checks.constant(cval)
+    border = borders.code(mode, cval)
     result = checks.result_type(dtype, out, array.dtype)
     if out is not None:
         checks.out_shape(out, array.shape)
-    steps = plan.make(kernel, _plane_shape(array.shape, axis), array.dtype, result, mode, cval, rescale).steps
+    steps = plan.make(kernel, _plane_shape(array.shape, axis), array.dtype, result, border, cval, rescale).steps
 
     target = out
     if out is None or not _fits(out, axis) or np.may_share_memory(out, array):

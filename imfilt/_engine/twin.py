@@ -79,17 +79,18 @@ def weighted(parts, weights):
     return total
 
 
-def magnitude(a, b):
-    """sqrt(a * a + b * b), scaled by a power of two where the squares leave the safe range."""
+def root_mean_square(a, b):
+    """sqrt((a * a + b * b) / 2), scaled by a power of two where the squares leave the safe range."""
     least, most, down, up = (2.0**-900, 2.0**900, 2.0**-600, 2.0**800)
     if a.dtype == np.float32:
         least, most, down, up = (2.0**-96, 2.0**96, 2.0**-70, 2.0**100)
+    half = a.dtype.type(0.5)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        square = a * a + b * b
+        square = (a * a + b * b) * half
         unsafe = ~((square >= least) & (square < most)) & ((a != 0) | (b != 0))
         big = np.where(np.abs(a) > np.abs(b), np.abs(a), np.abs(b))
         factor = np.where(big < 1, up, down).astype(a.dtype)
-        scaled = np.sqrt((a * factor) * (a * factor) + (b * factor) * (b * factor)) * (1 / factor)
+        scaled = np.sqrt(((a * factor) * (a * factor) + (b * factor) * (b * factor)) * half) * (1 / factor)
         return np.where(unsafe, scaled, np.sqrt(square))
 
 
@@ -123,7 +124,7 @@ def gradient(src, dst, frame, smooth, difference, y0, y1):
     x = np.arange(dst.shape[1])
     g = weighted([smoothed[:, x + c] for c in range(frame.columns)], difference)
     h = weighted([differed[:, x + c] for c in range(frame.columns)], smooth)
-    write(magnitude(g, h), frame, dst, y0, y1)
+    write(root_mean_square(g, h), frame, dst, y0, y1)
 
 
 def direct(src, dst, frame, offsets, weights, split, y0, y1):
@@ -138,7 +139,7 @@ def direct(src, dst, frame, offsets, weights, split, y0, y1):
 
     result = plain(parts[:split], weights[:split])
     if split < len(weights):
-        result = magnitude(result, plain(parts[split:], weights[split:]))
+        result = root_mean_square(result, plain(parts[split:], weights[split:]))
     write(result, frame, dst, y0, y1)
 
 

@@ -8,11 +8,11 @@ import os
 import sys
 
 from imfilt import __version__
-from imfilt.cli import filters
+from imfilt.cli import files, filters
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
-DESCRIPTION = """Filter photographs from the shell: imfilt FILTER FILE...
+DESCRIPTION = """Filter photographs (PNG, JPEG, TIFF, WebP) from the shell: imfilt FILTER FILE...
 
 The result is written beside the photograph: imfilt sobel photo.png makes photo.sobel.png.
 imfilt FILTER --help tells what a filter does and which options it takes."""
@@ -27,7 +27,11 @@ class Parser(argparse.ArgumentParser):
     """Errors in one line, with exit status 2."""
 
     def error(self, message):
-        self.exit(USAGE, f"imfilt: {message} (see {self.prog} --help)\n")
+        self.exit(USAGE, files.one_line(f"imfilt: {message} (see {self.prog} --help)") + "\n")
+
+    def exit(self, status=0, message=None):
+        print(end="", flush=True)  # help for a pipe that is closed fails here, where main can see it
+        super().exit(status, message)
 
 
 def parser():
@@ -55,8 +59,8 @@ def main(argv=None):
         0 when all went well, 1 when a file failed, 130 after Ctrl-C. Wrong usage exits
         with 2.
     """
-    arguments = parser().parse_args(argv)
     try:
+        arguments = parser().parse_args(argv)
         return arguments.run(arguments)
     except KeyboardInterrupt:
         return INTERRUPTED

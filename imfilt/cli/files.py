@@ -3,20 +3,35 @@
 import os
 import sys
 from pathlib import Path
+from stat import S_ISDIR
 
 
 class FileError(Exception):
     """Why one file was not done, in one line."""
 
 
+def one_line(text):
+    """Control characters of a name or a message, escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def fail(path, reason):
-    """One line on stderr; control characters of a name or a message cannot break it."""
-    text = f"imfilt: {path}: {reason}"
-    print("".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text), file=sys.stderr)
+    """One line on stderr."""
+    print(one_line(f"imfilt: {path}: {reason}"), file=sys.stderr)
 
 
 def is_folder(output):
-    return output is not None and (output.endswith(("/", os.sep)) or Path(output).is_dir())
+    return output.endswith(("/", os.sep)) or os.path.isdir(output)
+
+
+def check_input(source):
+    """Say what is wrong with a name before what follows from it."""
+    try:
+        folder = S_ISDIR(os.stat(source).st_mode)
+    except OSError as error:
+        raise FileError((error.strerror or "cannot be read").lower()) from None
+    if folder:
+        raise FileError("is a folder; name the pictures in it")
 
 
 def output_path(source, word, output):
@@ -39,12 +54,12 @@ def output_path(source, word, output):
 
 def check_output(source, path, force):
     """Refuse to write over the input, or over another file without --force."""
-    if path.exists():
-        if os.path.exists(source) and path.samefile(source):
+    if os.path.exists(path):  # unlike Path's, these never raise: a name may be too long
+        if os.path.samefile(source, path):
             raise FileError("the output is the input; choose another name with -o")
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise FileError(f"{path} is not a file")
         if not force:
             raise FileError(f"{path} exists; --force writes over it")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise FileError(f"there is no folder {path.parent}")

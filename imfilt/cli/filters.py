@@ -6,7 +6,13 @@ import math
 from imfilt._engine.borders import ALIASES, MODES
 from imfilt.cli import files
 
-SIGNED = "the result has a sign: pixels show its absolute value, floating-point TIFF keeps it"
+SIGN = "result has a sign: pixels show its absolute value, a floating-point TIFF keeps it."
+SENTENCES = {
+    "edge": "Colour becomes one edge image, of its luminance (0.299 R + 0.587 G + 0.114 B), unless --per-channel.",
+    "signed": f"The {SIGN}",
+    "axis": f"With --axis the {SIGN}",
+    "gaussian": f"With --order the {SIGN}",
+}
 
 #        name: (summary, options)
 FILTERS = {
@@ -66,29 +72,31 @@ def add_to(commands):
     """A subcommand for every filter."""
     for name, (summary, words) in FILTERS.items():
         options = words.split()
-        description = summary[0].upper() + summary[1:] + "."
-        if "edge" in options:
-            description += " Colour becomes one edge image, of its luminance (0.299 R + 0.587 G + 0.114 B)."
-        if "signed" in options or "axis" in options:
-            description += f" {SIGNED[0].upper()}{SIGNED[1:]}." if "signed" in options else f" With --axis, {SIGNED}."
-        description += " Transparency is kept as it is."
+        description = " ".join([
+            f"{summary[0].upper()}{summary[1:]}.",
+            *(sentence for word, sentence in SENTENCES.items() if word in options),
+            "Transparency is kept as it is.",
+        ])  # fmt: skip
         command = commands.add_parser(name, help=summary, description=description, allow_abbrev=False)
-        command.set_defaults(run=run)
+        command.set_defaults(run=run, refuse=command.error)
         command.add_argument("files", nargs="+", metavar="FILE", help="PNG, JPEG, TIFF or WebP")
         command.add_argument(
             "-o", "--output", metavar="PATH",
-            help="a file, whose suffix chooses the format, or a folder "
-            f"(default: FILE's name with .{name} before its suffix)",
+            help="a file, whose suffix chooses the format, or a folder that exists "
+            f"(default: beside FILE, with .{name} before its suffix)",
         )  # fmt: skip
-        command.add_argument("-f", "--force", action="store_true", help="write over files that exist")
+        command.add_argument(
+            "-f", "--force", action="store_true", help="write over files that exist, though never over FILE"
+        )
         default = "nearest" if name == "gaussian" else "reflect"
         command.add_argument(
             "--mode", default=default, choices=[*MODES, *ALIASES], metavar="MODE",
             help=f"what lies beyond the border: {', '.join(MODES)} (default: {default})",
         )  # fmt: skip
         command.add_argument(
-            "--cval", type=number, default=0.0, metavar="X", help="with --mode constant: 0 black, 1 white (default: 0)"
-        )
+            "--cval", type=number, default=0.0, metavar="X",
+            help="the border of --mode constant: 0 is black, 1 is white (default: 0)",
+        )  # fmt: skip
         if "edge" in options:
             command.add_argument(
                 "--per-channel", action="store_true", help="edges of red, green and blue, each by itself"
@@ -96,25 +104,26 @@ def add_to(commands):
             command.add_argument("--mask", metavar="FILE", help="an image: no edges where it is black")
         if "axis" in options:
             command.add_argument(
-                "--axis", type=int, choices=(0, 1), help="the derivative down the rows (0) or along them (1) only"
-            )
+                "--axis", type=int, choices=(0, 1),
+                help="only the derivative down the rows (0: horizontal edges) or along them (1: vertical edges)",
+            )  # fmt: skip
         if "gaussian" in options:
             command.add_argument(
                 "--sigma", type=one_or_two(not_negative), default=(1.0, 1.0), metavar="S[,S]",
-                help="standard deviation in pixels; two for rows' and columns' direction (default: 1)",
+                help="standard deviation in pixels; two numbers: vertical, horizontal (default: 1)",
             )  # fmt: skip
             command.add_argument(
                 "--truncate", type=not_negative, default=4.0, metavar="T",
-                help="the kernel's radius, in sigmas (default: 4)",
+                help="how many sigmas the kernel reaches to each side (default: 4)",
             )  # fmt: skip
             command.add_argument(
                 "--order", type=one_or_two(whole), default=(0, 0), metavar="K[,K]",
-                help="order of the derivative; " + SIGNED + " (default: 0)",
+                help="0 smooths, K takes the K-th derivative; two numbers: vertical, horizontal (default: 0)",
             )  # fmt: skip
             command.add_argument(
                 "--max-error", type=not_negative, metavar="E",
-                help="error permitted to make a large sigma fast, as a fraction of the range "
-                "(default: what rounding hides)",
+                help="compute a large sigma faster, with an error of at most this fraction of the range, "
+                "such as 0.001 (default: only as much as rounding hides; 0: never)",
             )  # fmt: skip
 
 
@@ -134,30 +143,35 @@ def run(arguments):
     """
     name, output = arguments.command, arguments.output
     if len(arguments.files) > 1 and output is not None and not files.is_folder(output):
-        files.fail(
-            output, f"is not a folder, and there are {len(arguments.files)} files to write (see imfilt {name} --help)"
-        )
-        return 2
-    if arguments.mode == "zeros" and arguments.cval:
-        files.fail("--cval", "is not 0, which --mode zeros means; use --mode constant")
-        return 2
+        arguments.refuse(f"{output} is not a folder, and there are {len(arguments.files)} files to write")
     import imfilt
     from imfilt import images
 
     function, options = getattr(imfilt, name), keywords(arguments)
-    status = 0
+    try:
+        function([[0.0]], **options)  # what is wrong for one pixel is wrong for every picture
+    except ValueError as error:
+        arguments.refuse(error)
+    try:
+        if getattr(arguments, "mask", None):
+            options["mask"] = images.read(arguments.mask, grey=True).pixels > 0
+    except images.PictureError as error:
+        files.fail(arguments.mask, error)
+        return 1
+    status, written = 0, set()
     for source in arguments.files:
         try:
+            files.check_input(source)
             path = files.output_path(source, name, output)
+            if path in written:
+                raise files.FileError(f"{path} was just written for another file; choose a folder with -o")
             files.check_output(source, path, arguments.force)
-            kind = images.output_format(path)
             picture = images.read(source, grey=name != "gaussian" and not arguments.per_channel)
-            images.check_holds(kind, picture)
-            if getattr(arguments, "mask", None):
-                options["mask"] = images.read(arguments.mask, grey=True).pixels > 0
+            images.check_holds(images.output_format(path), picture)
             filter_picture(function, picture, options, signed(arguments))
             images.write(path, picture)
-        except (images.PictureError, files.FileError, ValueError, TypeError, MemoryError) as error:
+            written.add(path)
+        except (images.PictureError, files.FileError, OSError, ValueError, MemoryError) as error:
             files.fail(source, str(error) or "there is not enough memory")
             status = 1
     return status

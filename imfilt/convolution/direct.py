@@ -1,4 +1,4 @@
-"""Direct correlation with a list of taps, or the magnitude of two such."""
+"""Direct correlation with a list of taps, or the root mean square of two such."""
 
 from functools import lru_cache
 
@@ -10,7 +10,7 @@ from imfilt.convolution.separable import taps
 
 @lru_cache(maxsize=64)
 def direct_kernel(*lists, gain=1.0):
-    """Correlation with a list of taps; with two lists, the magnitude of the two results.
+    """Correlation with a list of taps; with two lists, the root mean square of the two results.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Gradient magnitude of two crossed separable kernels, in one sweep and without an intermediate image."""
+"""Root mean square of two crossed separable kernels, in one sweep and without an intermediate image."""
 
 from functools import lru_cache
 
@@ -8,7 +8,7 @@ from imfilt.convolution.separable import taps
 
 @lru_cache(maxsize=64)
 def gradient_kernel(smooth, difference, gain=1.0):
-    """sqrt(g0**2 + g1**2), with g0 and g1 the two correlations (difference x smooth) and its transpose.
+    """sqrt((g0**2 + g1**2) / 2), with g0 and g1 the correlations (difference x smooth) and its transpose.
 
     Parameters
     ----------

@@ -103,7 +103,7 @@ def _stage(loop, pair, first, *, stride=(1, 1), up=(1, 1), extra=(0, 0), share=1
     """A stage whose taps are the last axis of a pair of arrays."""
     rows, columns = (array.shape[-1] for array in pair)
     work = (rows + columns * share) / 2
-    return Stage(loop, tuple(map(taps, pair)), rows, columns, *first, stride, up, extra, work)
+    return Stage(loop, tuple(map(taps, pair)), rows, columns, first[0], first[1], stride, up, extra, work)
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -139,14 +138,14 @@ def _edges(operator, axis, image, mask, mode, cval, channel_axis, preserve_range
     smooth, difference, gain = operator
     axes = checks.spatial_axes(axis)
     if len(axes) == 2:
-        kernel = gradient_kernel(smooth, difference, gain / math.sqrt(2))
+        kernel = gradient_kernel(smooth, difference, gain)
     else:
         flipped = difference[::-1]  # the core correlates
         kernel = separable_kernel(*((flipped, smooth) if axes == (0,) else (smooth, flipped)), gain)
     return _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
-_ROBERTS = direct_kernel(kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE, gain=1 / math.sqrt(2))
+_ROBERTS = direct_kernel(kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE)
 _ROBERTS_POSITIVE = direct_kernel(kernels.ROBERTS_POSITIVE)
 _ROBERTS_NEGATIVE = direct_kernel(kernels.ROBERTS_NEGATIVE)
 

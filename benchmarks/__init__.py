@@ -1,0 +1,1 @@
+"""Benchmarks: imfilt beside its peers, alternating in one process. Run `python -m benchmarks --help`."""
