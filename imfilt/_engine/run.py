@@ -83,7 +83,7 @@ def _run(steps, source, result):
         if step is not steps[-1]:
             target = np.empty(step.shape + source.shape[2:], step.dtype)
         function = getattr(isa.core, step.loop)
-        if not step.threaded:
+        if step.cost <= plan.SERIAL_NS:
             for y0, y1 in step.bands:
                 function(source, target, step.frame, *step.taps, y0, y1)
         else:

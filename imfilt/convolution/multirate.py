@@ -107,7 +107,7 @@ def _stage(loop, pair, first, *, stride=(1, 1), up=(1, 1), extra=(0, 0), share=1
 
 
 @lru_cache(maxsize=256)
-def multirate_kernel(sigmas, truncate, error):
+def multirate_kernel(sigmas, truncate, error, exact=None):
     """A Gaussian by decimation, or None where nothing is gained.
 
     Parameters
@@ -117,6 +117,8 @@ def multirate_kernel(sigmas, truncate, error):
     truncate : float
     error : float
         The most that the result may be off, for pixels between -1 and 1.
+    exact : Kernel, optional
+        The direct one, which the plan takes for an image too small to gain by this.
 
     Returns
     -------
@@ -147,4 +149,6 @@ def multirate_kernel(sigmas, truncate, error):
         for a, m, radius, reach in zip(axes, more, radii, reaches, strict=True)
     )
     bound = (1 + axes[0].error) * (1 + axes[1].error) - 1
-    return Kernel((decimate, smooth, interpolate), halo=(starts[0], ends[0], starts[1], ends[1]), error=bound)
+    return Kernel(
+        (decimate, smooth, interpolate), halo=(starts[0], ends[0], starts[1], ends[1]), error=bound, exact=exact
+    )

@@ -138,7 +138,7 @@ def gaussian(
         result = checks.result_type(dtype, out, array.dtype)
         allowed = _error_allowed(max_error, array.dtype, result, preserve_range)
         image = array
-        kernel = multirate_kernel(sigmas, truncate, allowed) or kernel
+        kernel = multirate_kernel(sigmas, truncate, allowed, kernel) or kernel
     return apply(
         kernel, image, mode=mode, cval=cval, channel_axis=channel_axis,
         rescale=not preserve_range, dtype=dtype, out=out,
