@@ -58,7 +58,7 @@ ctypedef struct Sweep:
     double cval, low, scale
     Py_ssize_t top, left, rows, columns
     Py_ssize_t stride_y, stride_x, up_y, up_x
-    Py_ssize_t strip, chunk, block
+    Py_ssize_t strip, chunk, block      # the chunk in numbers, not pixels
     Py_ssize_t y0, y1
     # scratch: bytes of a number, of a pixel of numbers, of a row of the ring and of a line
     Py_ssize_t size, pixel, ring_step, line_step
@@ -68,16 +68,18 @@ ctypedef struct Sweep:
     Py_ssize_t x_first, before, after   # of the strip at hand: first column, how many lie outside
     Py_ssize_t* outside        # where each of those is: see set_strip
     char* gathered             # a row before widening
+    const char* ahead          # the part of the next row that lies below the line at hand
     char* narrowed             # a line before streaming
 
 # Puts source row y, columns x_first ... x_first + pixels, into a row of the ring.
 ctypedef void (*load_row)(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil
-# Prepares output rows y ... y + count; rows[] starts at the first source row of y.
+# Prepares `count` lines of `nbytes` of numbers; rows[] starts at the first source row of the first.
 ctypedef void (*begin_block)(Sweep* s, void* work, const char** rows, Py_ssize_t count,
-                             Py_ssize_t pixels) noexcept nogil
-# Makes the line of output row y, the i-th of its block, `pixels` wide; rows[] as above.
+                             Py_ssize_t nbytes) noexcept nogil
+# Makes the i-th of those lines, which belongs to output row y + i: exactly `nbytes`, one vector
+# at least, past the caches if `stream`.
 ctypedef void (*make_line)(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                           Py_ssize_t pixels, char* line) noexcept nogil
+                           bint stream, char* out, Py_ssize_t nbytes) noexcept nogil
 
 
 # ---- scratch ------------------------------------------------------------------
@@ -225,34 +227,47 @@ cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept 
             s.outside[i] = -1 - x
 
 
-cdef inline void write_line(Sweep* s, char* line, Py_ssize_t pixels, char* dst) noexcept nogil:
-    """Every stride_x-th pixel of a line, rounded to the result's type."""
-    cdef Py_ssize_t x, n = pixels * s.channels
+cdef inline void write_line(Sweep* s, char* line, Py_ssize_t n, char* dst) noexcept nogil:
+    """`n` numbers of a line, every stride_x-th pixel, rounded to the result's type."""
+    cdef Py_ssize_t x
     if s.stride_x > 1:
-        for x in range(1, pixels):
+        for x in range(1, n // s.channels):
             memcpy(line + x * s.pixel, line + x * s.stride_x * s.pixel, s.pixel)
     if s.write == NULL:
-        pass  # the result has the type of the line
+        memcpy(dst, line, n * s.size)
     elif s.streamed:
         s.write(line, s.narrowed, n)
-        line = s.narrowed
+        stream_bytes(s.narrowed, dst, n * s.dst_itemsize)
     else:
         s.write(line, dst, n)
-        return
-    if s.streamed:
-        stream_bytes(line, dst, n * s.dst_itemsize)
-    else:
-        memcpy(dst, line, n * s.dst_itemsize)
+
+
+cdef inline void make_lines(Sweep* s, void* work, begin_block begin, make_line make, const char** rows,
+                            Py_ssize_t y, Py_ssize_t count, Py_ssize_t n, char* line, char* dst) noexcept nogil:
+    """`n` numbers of each of `count` output rows, the first of them at `dst`."""
+    cdef Py_ssize_t i, nbytes = ((n // s.channels - 1) * s.stride_x + 1) * s.pixel if s.stride_x > 1 else n * s.size
+    # Numbers of the result's type need no rounding: their line is the result itself.
+    cdef bint direct = s.write == NULL and s.stride_x == 1 and nbytes >= VECTOR_BYTES
+    if begin != NULL:
+        begin(s, work, rows, count, padded(nbytes))
+    for i in range(count):
+        if direct:
+            make(s, work, rows, y, i, s.streamed and (<size_t>dst) % VECTOR_BYTES == 0, dst, nbytes)
+        else:
+            make(s, work, rows, y, i, False, line, padded(nbytes))
+            write_line(s, line, n, dst)
+        dst += s.dst_step
 
 
 cdef int sweep(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
     """Rows y0 ... y1 of the result. -1 when there is no memory, and nothing was written then."""
     cdef Py_ssize_t slots = (s.block - 1) * s.stride_y // s.up_y + s.rows + 1
     cdef Py_ssize_t gathered = 1 if s.packed else s.span * s.channels * s.itemsize
-    cdef Py_ssize_t narrowed = s.chunk * s.channels * s.dst_itemsize if s.streamed else 1
+    cdef Py_ssize_t narrowed = s.chunk * s.dst_itemsize if s.streamed else 1
     cdef Py_ssize_t pointers = slots * <Py_ssize_t>sizeof(void*), indices = s.span * <Py_ssize_t>sizeof(Py_ssize_t)
     cdef Py_ssize_t strips = (s.out_width + s.strip - 1) // s.strip, n, x0, x1, x, y, count, pixels, i
-    cdef Py_ssize_t first, last, loaded
+    cdef Py_ssize_t first, last, loaded, numbers
+    cdef char* dst
     cdef int status = -1
     cdef char* memory = scratch(lined(slots * s.ring_step) + lined(s.line_step) + lined(pointers)
                                 + lined(indices) + lined(gathered) + lined(narrowed))
@@ -282,17 +297,21 @@ cdef int sweep(Sweep* s, void* work, load_row load, begin_block begin, make_line
                 for i in range(max(loaded, first), last):
                     load(s, work, i, pixels, ring + (i + s.top) % slots * s.ring_step)
                 loaded = last
-                x = x0
-                while x < x1:
+                x = 0
+                while x < (x1 - x0) * s.channels:
+                    dst = s.dst + y * s.dst_step + (x0 * s.channels + x) * s.dst_itemsize
+                    numbers = min(s.chunk, (x1 - x0) * s.channels - x)
+                    if s.streamed and s.write == NULL and s.stride_x == 1 and (<size_t>dst) % 64:
+                        # From here to the next whole line of cache, then on from there.
+                        numbers = min(numbers, (64 - <Py_ssize_t>((<size_t>dst) % 64)) // s.size)
                     for i in range(last - first):
-                        rows[i] = ring + (first + i + s.top) % slots * s.ring_step + (x - x0) * s.stride_x * s.pixel
-                    if begin != NULL:
-                        begin(s, work, rows, count, min(s.chunk, x1 - x))
-                    for i in range(count):
-                        make(s, work, rows, y, i, min(s.chunk, x1 - x), line)
-                        write_line(s, line, min(s.chunk, x1 - x),
-                                   s.dst + (y + i) * s.dst_step + x * s.channels * s.dst_itemsize)
-                    x += s.chunk
+                        rows[i] = (ring + (first + i + s.top) % slots * s.ring_step
+                                   + (x * s.size if s.stride_x == 1 else x // s.channels * s.stride_x * s.pixel))
+                    s.ahead = rows[0]
+                    if s.packed and s.itemsize == s.size and 0 <= last < s.height:
+                        s.ahead = s.src + last * s.row_step + (x0 * s.channels + x) * s.size
+                    make_lines(s, work, begin, make, rows, y, count, numbers, line, dst)
+                    x += numbers
                 y += count
     free(memory)
     if s.streamed:
@@ -362,8 +381,8 @@ cdef int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     s.pixel = s.channels * s.size
     s.span = (s.strip - 1) * s.stride_x // s.up_x + 1 + s.columns
     s.ring_step = row_bytes(s.span * s.pixel)
-    s.chunk = min(s.chunk, s.strip)
-    s.line_step = row_bytes(((s.chunk - 1) * s.stride_x + s.columns) * s.pixel)
+    s.line_step = row_bytes(((min(s.chunk, s.strip) - 1) * s.stride_x + s.columns) * s.pixel)
+    s.chunk = min(s.chunk, s.strip) * s.channels
     if kind_of(dst) == b"f" and s.dst_itemsize == s.size:
         s.write = NULL
     return 0
@@ -391,20 +410,20 @@ ctypedef struct Separable:
 
 
 cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
-                          Py_ssize_t pixels, vec* unused) noexcept nogil:
+                          Py_ssize_t nbytes, vec* unused) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    fir_rows(rows, s.stride_y, count, s.rows, <const vec*>k.column_weights, k.column_parity, NULL,
-             k.middle, k.middle_step, padded(((pixels - 1) * s.stride_x + s.columns) * s.pixel))
+    fir_rows(rows, s.stride_y, count, s.rows, <const vec*>k.column_weights, k.column_parity, NULL, False,
+             k.middle, k.middle_step, padded(nbytes + (s.columns - 1) * s.pixel))
 
 
 cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                         Py_ssize_t pixels, vec* line) noexcept nogil:
+                         bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
     cdef Py_ssize_t t
     for t in range(s.columns):
         k.along[t] = k.middle + i * k.middle_step + t * s.pixel
     fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights, k.row_parity,
-             <const vec*>s.scale_vector, <char*>line, 0, padded(((pixels - 1) * s.stride_x + 1) * s.pixel))
+             <const vec*>s.scale_vector, stream, <char*>out, 0, nbytes)
 
 
 def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
@@ -454,33 +473,37 @@ ctypedef struct Gradient:
     char* difference_weights
     char* smoothed
     char* differed
+    char* spare
     const char** along
 
 
 cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                        Py_ssize_t pixels, vec* out) noexcept nogil:
+                        bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
     cdef Gradient* k = <Gradient*>work
     cdef const vec* smooth = <const vec*>k.smooth_weights
     cdef const vec* difference = <const vec*>k.difference_weights
     cdef const vec* scale = <const vec*>s.scale_vector
     cdef const vec* half = <const vec*>s.half_vector
-    cdef Py_ssize_t t, nbytes = padded(pixels * s.pixel)
+    cdef Py_ssize_t t
     cdef bint unsafe
-    if k.radius == 1:  # the constant lets the compiler unroll the loops over taps
+    if k.radius == 1 and stream:  # constants, so that the compiler unrolls and specialises
         unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, <char*>out, nbytes)
+                              k.smoothed, k.differed, s.ahead, VECTOR_BYTES, True, <char*>out, nbytes)
+    elif k.radius == 1:
+        unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, half, scale,
+                              k.smoothed, k.differed, s.ahead, VECTOR_BYTES, False, <char*>out, nbytes)
     else:
         unsafe = gradient_row(rows + i, k.radius, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, <char*>out, nbytes)
+                              k.smoothed, k.differed, s.ahead, VECTOR_BYTES, stream, <char*>out, nbytes)
     if unsafe:
         for t in range(s.columns):
             k.along[t] = k.differed + t * s.pixel
-        fir_rows(k.along, 0, 1, s.columns, smooth, 1, NULL, <char*>out, 0, nbytes)
+        fir_rows(k.along, 0, 1, s.columns, smooth, 1, NULL, False, k.spare, 0, padded(nbytes))
         for t in range(s.columns):
             k.along[t] = k.smoothed + t * s.pixel
         # In place: an output block reads its own bytes and bytes to the right only.
-        fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, k.smoothed, 0, nbytes)
-        norm_row(<const vec*>k.smoothed, out, half, scale, out, nbytes)
+        fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, False, k.smoothed, 0, padded(nbytes))
+        norm_row(k.smoothed, k.spare, half, scale, stream, <char*>out, nbytes)
 
 
 def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
@@ -504,7 +527,7 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         raise ValueError("core: gradient has no steps")
     with nogil:
         k.radius = s.rows // 2
-        memory = scratch(2 * lined(s.rows * VECTOR_BYTES) + 2 * lined(s.line_step)
+        memory = scratch(2 * lined(s.rows * VECTOR_BYTES) + 3 * lined(s.line_step)
                          + lined(s.columns * <Py_ssize_t>sizeof(void*)))
         left = memory
         if memory != NULL:
@@ -512,6 +535,7 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             k.difference_weights = take(&left, s.rows * VECTOR_BYTES)
             k.smoothed = take(&left, s.line_step)
             k.differed = take(&left, s.line_step)
+            k.spare = take(&left, s.line_step)
             k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
             if s.wide:
                 spread(even, s.rows, <vf64*>k.smooth_weights)
@@ -532,25 +556,25 @@ ctypedef struct Direct:
     Py_ssize_t count, split    # taps in all, taps of the first kernel
     const Py_ssize_t* offsets  # row and column of each tap
     char* weights
+    char* first                # a line of each kernel
     char* second
     const char** at
 
 
 cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                      Py_ssize_t pixels, vec* out) noexcept nogil:
+                      bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
     cdef Direct* k = <Direct*>work
     cdef const vec* weights = <const vec*>k.weights
     cdef const vec* scale = <const vec*>s.scale_vector
-    cdef const vec* half = <const vec*>s.half_vector
-    cdef Py_ssize_t t, exact = padded(((pixels - 1) * s.stride_x + 1) * s.pixel)
+    cdef Py_ssize_t t, whole = padded(nbytes)
     for t in range(k.count):
         k.at[t] = rows[i * s.stride_y + k.offsets[2 * t]] + k.offsets[2 * t + 1] * s.pixel
     if k.split == k.count:
-        fir_rows(k.at, 0, 1, k.count, weights, 0, scale, <char*>out, 0, exact)
+        fir_rows(k.at, 0, 1, k.count, weights, 0, scale, stream, <char*>out, 0, nbytes)
     else:
-        fir_rows(k.at, 0, 1, k.split, weights, 0, NULL, <char*>out, 0, exact)
-        fir_rows(k.at + k.split, 0, 1, k.count - k.split, weights + k.split, 0, NULL, k.second, 0, exact)
-        norm_row(out, <const vec*>k.second, half, scale, out, exact)
+        fir_rows(k.at, 0, 1, k.split, weights, 0, NULL, False, k.first, 0, whole)
+        fir_rows(k.at + k.split, 0, 1, k.count - k.split, weights + k.split, 0, NULL, False, k.second, 0, whole)
+        norm_row(k.first, k.second, <const vec*>s.half_vector, scale, stream, <char*>out, nbytes)
 
 
 def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
@@ -577,11 +601,12 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         if not (0 <= k.offsets[2 * t] < s.rows and 0 <= k.offsets[2 * t + 1] < s.columns):
             raise ValueError("core: a tap lies outside the frame")
     with nogil:
-        memory = scratch(lined(k.count * VECTOR_BYTES) + lined(s.line_step)
+        memory = scratch(lined(k.count * VECTOR_BYTES) + 2 * lined(s.line_step)
                          + lined(k.count * <Py_ssize_t>sizeof(void*)))
         left = memory
         if memory != NULL:
             k.weights = take(&left, k.count * VECTOR_BYTES)
+            k.first = take(&left, s.line_step)
             k.second = take(&left, s.line_step)
             k.at = <const char**>take(&left, k.count * <Py_ssize_t>sizeof(void*))
             if s.wide:
@@ -613,7 +638,7 @@ cdef void upsample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
     for t in range(s.columns):
         k.along[t] = k.source + t * s.pixel
     for p in range(s.up_x):
-        fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights + p * s.columns, 0, NULL,
+        fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights + p * s.columns, 0, NULL, False,
                  k.phase, 0, padded(each * s.pixel))
         for x in range(each):
             for i in range(s.channels):
@@ -624,11 +649,11 @@ cdef void upsample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
 
 
 cdef void upsample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                        Py_ssize_t pixels, vec* line) noexcept nogil:
+                        bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
     cdef Upsample* k = <Upsample*>work
     fir_rows(rows + ((y + i) // s.up_y - y // s.up_y), 0, 1, s.rows,
              <const vec*>k.column_weights + (y + i) % s.up_y * s.rows, 0,
-             <const vec*>s.scale_vector, <char*>line, 0, padded(pixels * s.pixel))
+             <const vec*>s.scale_vector, stream, <char*>out, 0, nbytes)
 
 
 def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,

@@ -139,6 +139,38 @@ static inline void stream_bytes(const char *src, char *dst, ptrdiff_t n)
     memcpy(dst + i, src + i, n - i);
 }
 
+/* The same for one vector, to an address that is a multiple of its size. */
+static inline void stream_f32(vf32 *dst, vf32 a)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_ps((float *)dst, (__m512)a);
+#elif defined(__AVX__)
+    _mm256_stream_ps((float *)dst, (__m256)a);
+#elif defined(__SSE2__)
+    _mm_stream_ps((float *)dst, (__m128)a);
+#else
+    *dst = a;
+#endif
+}
+
+static inline void stream_f64(vf64 *dst, vf64 a)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_pd((double *)dst, (__m512d)a);
+#elif defined(__AVX__)
+    _mm256_stream_pd((double *)dst, (__m256d)a);
+#elif defined(__SSE2__)
+    _mm_stream_pd((double *)dst, (__m128d)a);
+#else
+    *dst = a;
+#endif
+}
+
+static inline void prefetch(const char *src)
+{
+    __builtin_prefetch(src, 0, 3);
+}
+
 /* Makes streamed bytes visible to other threads, as ordinary stores are. */
 static inline void stream_end(void)
 {

@@ -93,7 +93,7 @@ def _kept(info, pixels):
 
 @contextmanager
 def _libraries_muted():
-    """libtiff prints, past Python, what Pillow then raises; an error is one line."""
+    """For what libtiff prints, past Python, and Pillow then raises: an error is one line."""
     try:
         stderr = os.dup(2)
     except OSError:  # there is none
@@ -222,13 +222,19 @@ def write(path, picture):
         raise PictureError(f"cannot write {path}: {reason}") from None
 
 
+def full_scale(dtype):
+    """White, in pixels of this dtype."""
+    return 1.0 if dtype == np.float32 else float(np.iinfo(dtype).max)
+
+
 def to_depth(numbers, dtype):
-    """Signed results as pixels: their absolute value at full scale; float keeps the sign.
+    """Signed results as pixels: their absolute value, rounded half to even; float keeps the sign.
 
     Parameters
     ----------
     numbers : ndarray of float
-        Between -1 and 1 for full scale.
+        On the scale of `dtype`. Fractions of it would not do: times 255, what was half a
+        level is so no more, and is rounded to the wrong side.
     dtype : dtype
         Of the picture: uint8, uint16 or float32.
 
@@ -245,5 +251,4 @@ def to_depth(numbers, dtype):
         return numbers.astype(np.float32, copy=False)
     if not np.isfinite(numbers).all():
         raise PictureError("has a derivative of this order that floating point cannot hold")
-    full = np.iinfo(dtype).max
-    return np.rint(np.minimum(np.abs(numbers) * full, full)).astype(dtype)
+    return np.rint(np.minimum(np.abs(numbers), full_scale(dtype))).astype(dtype)

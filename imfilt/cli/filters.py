@@ -190,6 +190,7 @@ def filter_picture(function, picture, options, has_sign):
 
     pixels = picture.pixels
     if has_sign:
-        picture.pixels = images.to_depth(function(pixels, **options), pixels.dtype)
+        options = {**options, "cval": options["cval"] * images.full_scale(pixels.dtype)}
+        picture.pixels = images.to_depth(function(pixels, preserve_range=True, **options), pixels.dtype)
     else:
         picture.pixels = function(pixels, dtype=pixels.dtype, **options)
