@@ -80,6 +80,10 @@ def _upright(image):
     return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
 
 
+def _as_mode(image, mode):
+    return image if image.mode == mode else image.convert(mode)  # which copies whatever the mode
+
+
 def _kept(info, pixels):
     """What belongs to the result as well: the resolution, and a colour profile for such pixels."""
     keep = {}
@@ -161,8 +165,8 @@ def _decode(image, grey):
         if image.has_transparency_data:
             image = image.convert("RGBA")
             alpha = np.asarray(image.getchannel("A"))
-        image = image.convert("L" if mode in ("L", "1", "LA", "La") else "RGB")
-        pixels = np.asarray(image.convert("L") if grey else image)
+        image = _as_mode(image, "L" if mode in ("L", "1", "LA", "La") else "RGB")
+        pixels = np.asarray(_as_mode(image, "L") if grey else image)
     return Picture(pixels, alpha, _kept(info, pixels))
 
 

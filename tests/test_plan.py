@@ -1,0 +1,70 @@
+"""What the plan says of itself: its halo, its choices."""
+
+import numpy as np
+import pytest
+
+from imfilt import kernels
+from imfilt._engine import plan
+from imfilt._engine.run import apply
+from imfilt.convolution.direct import direct_kernel
+from imfilt.convolution.gradient import gradient_kernel
+from imfilt.convolution.multirate import multirate_kernel
+from imfilt.convolution.separable import separable_kernel
+from imfilt.filters import smoothing
+
+KERNELS = {
+    "sobel": gradient_kernel(*kernels.SOBEL),
+    "farid": gradient_kernel(*kernels.FARID),
+    "roberts": direct_kernel(kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE),
+    "positive diagonal": direct_kernel(kernels.ROBERTS_POSITIVE),
+    "sobel_v": separable_kernel(kernels.SOBEL[0], kernels.SOBEL[1]),
+    "tall": separable_kernel((1.0,) * 7, (1.0, 2.0, 3.0)),
+    "multirate": multirate_kernel((12.0, 5.0), 4.0, 1e-2),
+    "one axis": multirate_kernel((0.0, 9.0), 4.0, 1e-3),
+}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_pixel_reads_its_halo_and_nothing_else(name):
+    kernel = KERNELS[name]
+    top, bottom, left, right = kernel.halo
+    reached = np.zeros(4, int)
+    for y in range(100, 112):  # every phase of a decimation
+        for x in range(100, 106):
+            image = np.zeros((220, 230))
+            image[y, x] = 1
+            rows, columns = np.nonzero(apply(kernel, image, mode="constant", cval=0.0))
+            # A result at (r, c) read the pixel at (y, x).
+            reads = np.array([rows.max() - y, y - rows.min(), columns.max() - x, x - columns.min()])
+            assert (reads <= kernel.halo).all(), (name, reads, kernel.halo)
+            reached = np.maximum(reached, reads)
+    slack = 0 if len(kernel.stages) == 1 else 1
+    assert (
+        np.array([top, bottom, left, right]) - reached <= slack * max(s.stride[0] + s.stride[1] for s in kernel.stages)
+    ).all()
+
+
+def test_plans_are_kept_and_found_again():
+    kernel = KERNELS["sobel"]
+    arguments = ((40, 50, 1), np.dtype("f4"), np.dtype("f4"), 2, 0.0, True)
+    assert plan.make(kernel, *arguments) is plan.make(kernel, *arguments)
+
+
+def test_a_small_image_takes_the_exact_gaussian_and_a_large_one_the_fast():
+    u1 = np.dtype("u1")
+    exact = smoothing._parameters(10.0, 4.0, 0, None)[-1]
+    fast = multirate_kernel((10.0, 10.0), 4.0, 2 * smoothing.INVISIBLE / 255, exact)
+    assert plan.make(fast, (32, 32, 1), u1, u1, 1, 0.0, True).kernel is exact
+    large = plan.make(fast, (2000, 2000, 1), u1, u1, 1, 0.0, True)
+    assert large.kernel is fast
+    assert large.cost < plan.make(exact, (2000, 2000, 1), u1, u1, 1, 0.0, True).cost / 2
+
+
+def test_bands_cover_the_rows_once():
+    for height in (0, 1, 7, 64, 1000):
+        for cost in (1.0, 1e6, 1e9):
+            bands = plan._bands(height, cost, 9)
+            assert [y for y0, y1 in bands for y in range(y0, y1)] == list(range(height))
+    # Long calls are cut, so that Ctrl-C is prompt; short ones are not.
+    assert len(plan._bands(4000, 1e9, 3)) >= 50
+    assert len(plan._bands(64, 4e3, 3)) == 1
