@@ -13,7 +13,7 @@ cimport numpy as cnp
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
-from imfilt._pixels cimport gather, read_fn, reader, write_fn, writer
+from imfilt._pixels cimport gather, read_fn, reader, real, write_fn, writer
 from imfilt._rows cimport (VECTOR_BYTES, fir_rows, gradient_row, norm_row,
                            vec, vf32, vf64)
 
@@ -227,12 +227,26 @@ cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept 
             s.outside[i] = -1 - x
 
 
+cdef inline void spaced(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_t dst_step,
+                        Py_ssize_t pixels, Py_ssize_t channels) noexcept nogil:
+    """Copies pixels between rows that hold every src_step-th, every dst_step-th pixel. In place
+    for dst_step 1."""
+    cdef Py_ssize_t x, c
+    if channels == 1:
+        for x in range(pixels):
+            dst[x * dst_step] = src[x * src_step]
+    else:
+        for x in range(pixels):
+            for c in range(channels):
+                dst[x * dst_step * channels + c] = src[x * src_step * channels + c]
+
+
 cdef inline void write_line(Sweep* s, char* line, Py_ssize_t n, char* dst) noexcept nogil:
     """`n` numbers of a line, every stride_x-th pixel, rounded to the result's type."""
-    cdef Py_ssize_t x
-    if s.stride_x > 1:
-        for x in range(1, n // s.channels):
-            memcpy(line + x * s.pixel, line + x * s.stride_x * s.pixel, s.pixel)
+    if s.stride_x > 1 and s.wide:
+        spaced(<const double*>line, s.stride_x, <double*>line, 1, n // s.channels, s.channels)
+    elif s.stride_x > 1:
+        spaced(<const float*>line, s.stride_x, <float*>line, 1, n // s.channels, s.channels)
     if s.write == NULL:
         memcpy(dst, line, n * s.size)
     elif s.streamed:
@@ -633,19 +647,17 @@ ctypedef struct Upsample:
 cdef void upsample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
     """Reads a source row and widens it to the columns of the result."""
     cdef Upsample* k = <Upsample*>work
-    cdef Py_ssize_t p, t, x, i, each = pixels - s.columns + 1
+    cdef Py_ssize_t p, t, each = pixels - s.columns + 1
     read_row(s, NULL, y, pixels, k.source)
     for t in range(s.columns):
         k.along[t] = k.source + t * s.pixel
     for p in range(s.up_x):
         fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights + p * s.columns, 0, NULL, False,
                  k.phase, 0, padded(each * s.pixel))
-        for x in range(each):
-            for i in range(s.channels):
-                if vec is vf32:
-                    (<float*>ring_row)[(x * s.up_x + p) * s.channels + i] = (<float*>k.phase)[x * s.channels + i]
-                else:
-                    (<double*>ring_row)[(x * s.up_x + p) * s.channels + i] = (<double*>k.phase)[x * s.channels + i]
+        if vec is vf32:
+            spaced(<const float*>k.phase, 1, <float*>ring_row + p * s.channels, s.up_x, each, s.channels)
+        else:
+            spaced(<const double*>k.phase, 1, <double*>ring_row + p * s.channels, s.up_x, each, s.channels)
 
 
 cdef void upsample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,

@@ -1,6 +1,6 @@
 """Makes docs/sobel.jpg, the picture of the README: the photograph, and its edges three times as bright.
 
-    python scripts/readme_picture.py
+python scripts/readme_picture.py
 """
 
 from pathlib import Path

@@ -165,6 +165,7 @@ def test_help_into_a_closed_pipe_is_no_traceback(tmp_path):
         (["gaussian", "--truncate", "-3", "a.png"], "negative"),
         (["gaussian", "--max-error", "-0.1", "a.png"], "negative"),
         (["gaussian", "--order", "1.5", "a.png"], "'1.5' is not a whole number"),
+        (["gaussian", "--order", "99", "a.png"], "order must be at most 20"),
         (["gaussian", "--order", "-1", "a.png"], "'-1' is not a whole number"),
         (["gaussian", "--axis", "0", "a.png"], "--axis"),
         (["sobel", "--mode", "foo", "a.png"], "'foo'"),
@@ -240,12 +241,6 @@ def test_max_error_makes_a_large_sigma_fast_or_exact(tmp_path, photo):
         arguments = ("gaussian", "--sigma", "20", "--mode", "mirror", "--max-error", bound, "-fo", "b.png")
         assert_done(command(tmp_path, *arguments, "a.png"))
         assert_same(tmp_path / "b.png", expected)
-
-
-def test_a_derivative_that_overflows_is_refused(tmp_path):
-    save(tmp_path / "a.png", GREY)
-    assert_refused(command(tmp_path, "gaussian", "--order", "99", "a.png"), ["a.png", "floating point"])
-    assert names(tmp_path) == ["a.png"]
 
 
 def test_mask(tmp_path):

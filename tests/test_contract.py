@@ -251,9 +251,11 @@ def test_builds_of_the_core_agree_with_the_readable_twin_bit_by_bit(photo, name,
 
 def force_bands(monkeypatch, tall):
     """Bands of a given height, on threads, whatever the size of the image."""
-    monkeypatch.setattr(
-        plan, "_bands", lambda height, cost, rows: tuple((y, min(y + tall, height)) for y in range(0, height, tall))
-    )
+
+    def bands(height, numbers, cost, rows):
+        return tuple((y, min(y + tall, height)) for y in range(0, height, tall))
+
+    monkeypatch.setattr(plan, "_bands", bands)
     monkeypatch.setattr(plan, "SERIAL_NS", -1.0)
     plan.make.cache_clear()
 
@@ -580,6 +582,7 @@ def test_bad_arguments_of_gaussian(grey):
         ({"sigma": 1e9}, ValueError, "radius"),
         ({"truncate": -1}, ValueError, "truncate"),
         ({"order": -1}, ValueError, "order must not be negative"),
+        ({"order": 21}, ValueError, "order must be at most 20"),
         ({"order": 1.5}, TypeError, "order must be a whole number"),
         ({"order": 1, "sigma": 0}, ValueError, "order 1 needs"),
         ({"max_error": -0.1}, ValueError, "max_error"),

@@ -164,6 +164,7 @@ def mask(mask, shape):
 
 
 LARGEST_RADIUS = 1_000_000
+LARGEST_ORDER = 20  # beyond, the taps leave the range of float32 for a sigma of 1
 
 
 def kernel_size(sigmas, truncate, orders):
@@ -171,5 +172,7 @@ def kernel_size(sigmas, truncate, orders):
     for sigma, order in zip(sigmas, orders, strict=True):
         if truncate * sigma > LARGEST_RADIUS:
             raise ValueError(f"sigma {sigma} with truncate {truncate} gives a radius above {LARGEST_RADIUS}")
+        if order > LARGEST_ORDER:
+            raise ValueError(f"order must be at most {LARGEST_ORDER}, not {order}")
         if order and (sigma == 0 or int(truncate * sigma + 0.5) < 1):
             raise ValueError(f"order {order} needs a kernel of three taps or more: sigma {sigma}, truncate {truncate}")

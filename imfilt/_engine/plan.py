@@ -24,6 +24,7 @@ STREAM_BYTES = 16 * 1024 * 1024
 # wake a thread (measured: 60 to 100 microseconds).
 BAND_NS = 10e6
 SERIAL_NS = 200e3
+READ_NS = 0.1
 
 
 class Frame(NamedTuple):
@@ -144,16 +145,20 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale):
         block=block,
     )
     cost = numbers * (0.5 + 0.05 * stage.work) * (2 if wide else 1)
-    return Step(stage.loop, stage.taps, frame, shape, dtype, _bands(shape[0], cost, stage.rows), cost)
+    # A call, its rows, and the pixels of their borders: what counts in small images.
+    cost += 4000 + (shape[0] * sy // uy + stage.rows) * (50 + 1.2 * stage.columns * channels)
+    return Step(stage.loop, stage.taps, frame, shape, dtype, _bands(shape[0], numbers, cost, stage.rows), cost)
 
 
-def _bands(height, cost, rows):
+def _bands(height, numbers, cost, rows):
     """Rows split so that a band takes about BAND_NS, and at least a few bands to share out."""
     if height == 0:
         return ()
     wanted = max(cost / BAND_NS, 8 if cost > 4 * SERIAL_NS else 2 if cost > SERIAL_NS else 1)
-    # Every band reads `rows` source rows before its first line: that must stay a fraction.
-    tall = max(ceil(height / wanted), min(4 * rows, ceil(height / 2)), 8)
+    # Every band reads `rows` source rows before its first line, at about READ_NS for a number:
+    # a fifth of its work at most, unless that would leave Ctrl-C waiting.
+    worth = 5 * rows * READ_NS * numbers / max(cost, 1)
+    tall = max(ceil(height / wanted), min(ceil(worth), ceil(height / 2)), 8)
     return tuple((y, min(y + tall, height)) for y in range(0, height, tall))
 
 

@@ -143,12 +143,9 @@ def multirate_kernel(sigmas, truncate, error, exact=None):
     )  # fmt: skip
     smooth = _stage("separable", [a.small for a in axes], (0, 0), extra=tuple(-2 * r for r in radii))
     interpolate = _stage("upsample", [a.after for a in axes], (0, 0), up=factors)
-    # What a pixel of the last phase reads below it and to its right.
-    ends = tuple(
-        a.factor * (m - a.first + radius) + reach
-        for a, m, radius, reach in zip(axes, more, radii, reaches, strict=True)
-    )
+    # Interpolation and decimation reach as far as their taps, whatever the phase.
+    around = tuple(2 * reach + a.factor * radius for a, radius, reach in zip(axes, radii, reaches, strict=True))
     bound = (1 + axes[0].error) * (1 + axes[1].error) - 1
     return Kernel(
-        (decimate, smooth, interpolate), halo=(starts[0], ends[0], starts[1], ends[1]), error=bound, exact=exact
+        (decimate, smooth, interpolate), halo=(around[0], around[0], around[1], around[1]), error=bound, exact=exact
     )
