@@ -397,6 +397,8 @@ cdef int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     s.ring_step = row_bytes(s.span * s.pixel)
     s.line_step = row_bytes(((min(s.chunk, s.strip) - 1) * s.stride_x + s.columns) * s.pixel)
     s.chunk = min(s.chunk, s.strip) * s.channels
+    if s.stride_x == 1 and s.chunk * s.size >= 64:  # whole lines of cache; else whole pixels
+        s.chunk = s.chunk * s.size // 64 * 64 // s.size
     if kind_of(dst) == b"f" and s.dst_itemsize == s.size:
         s.write = NULL
     return 0

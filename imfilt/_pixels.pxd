@@ -11,6 +11,8 @@ cdef extern from "_simd.h" nogil:
     float half_to_float(half_t)
     half_t float_to_half(float)
     half_t double_to_half(double)
+    int32_t float_bits(float)
+    int64_t double_bits(double)
 
 cdef extern from *:
     """
@@ -58,15 +60,17 @@ ctypedef void (*write_fn)(const char* src, char* dst, Py_ssize_t n) noexcept nog
 
 
 cdef inline void widen(const pixel* src, real* dst, Py_ssize_t n, double low) noexcept nogil:
-    """Pixels to numbers, none below `low` (NaN stays)."""
+    """Pixels to numbers; signed integers not below `low`."""
     cdef Py_ssize_t i
     cdef real value, least = <real>low
     for i in range(n):
         if pixel is half_t:
-            value = half_to_float(src[i])
-        else:
+            dst[i] = half_to_float(src[i])
+        elif pixel is int8_t or pixel is int16_t or pixel is int32_t or pixel is int64_t:
             value = <real>src[i]
-        dst[i] = least if value < least else value
+            dst[i] = least if value < least else value
+        else:
+            dst[i] = <real>src[i]
 
 
 cdef inline long_integer saturate(double value, long_integer kind) noexcept nogil:
@@ -106,14 +110,18 @@ cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogi
         elif pixel is int16_t:
             least = -32768
         most = least + (255 if sizeof(pixel) == 1 else 65535)
-        # Adding 1.5 * 2**(mantissa bits) leaves no room for a fraction: the hardware
-        # rounds to nearest even. Exact for the magnitudes left after clipping.
+        # Adding 1.5 * 2**(mantissa bits) leaves no room for a fraction: the hardware rounds to
+        # nearest even, and the integer is in the low bits. Exact for what clipping has left.
         shift = 12582912.0 if real is float else 6755399441055744.0
         for i in range(n):
-            value = src[i] if src[i] == src[i] else 0
-            value = least if value < least else value
-            value = most if value > most else value
-            dst[i] = <pixel><int32_t>((value + shift) - shift)
+            value = src[i]
+            if pixel is uint8_t or pixel is uint16_t:
+                value = value if value > least else least  # NaN is not larger
+            else:
+                value = value if value == value else 0
+                value = value if value > least else least
+            value = value if value < most else most
+            dst[i] = <pixel>(float_bits(value + shift) if real is float else double_bits(value + shift))
     else:
         for i in range(n):
             dst[i] = saturate(src[i], <pixel>0)

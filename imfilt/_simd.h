@@ -179,6 +179,20 @@ static inline void stream_end(void)
 #endif
 }
 
+static inline int32_t float_bits(float f)
+{
+    int32_t bits;
+    memcpy(&bits, &f, 4);
+    return bits;
+}
+
+static inline int64_t double_bits(double d)
+{
+    int64_t bits;
+    memcpy(&bits, &d, 8);
+    return bits;
+}
+
 /* binary16 <-> binary32. The exponent is rebased by a multiplication, which
    also makes subnormals right; rounding is to nearest even, as NumPy's. */
 static inline float half_to_float(half_t h)

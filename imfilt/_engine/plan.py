@@ -13,12 +13,14 @@ import numpy as np
 
 from imfilt._engine import borders, dtypes
 
-# Scratch. A line of 4 KiB and what it is made of stay in a first-level cache of 32 KiB; the
-# ring of rows may fill a quarter of a second-level cache of 1 MiB.
+# Scratch. A line of 4 KiB and what it is made of stay in a first-level cache of 32 KiB. Where
+# eight rows are made at a time, their 128 KiB are in the second level anyway, and longer lines
+# cost less (measured: a tenth). The ring of rows may fill a quarter of a level of 1 MiB.
 LINE_BYTES = 4096
+BLOCK_LINE_BYTES = 16384
 RING_BYTES = 256 * 1024
-# Past this size a result is written around the caches (measured: 1.2 to 1.4 times faster
-# from there on; below it, whoever reads the result next finds it in cache).
+# Past this size a result that is made row by row is written around the caches (measured: a
+# tenth faster from there on; below it, whoever reads the result next finds it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
 # A band is short enough for Ctrl-C to be prompt, and long enough to hide what it costs to
 # wake a thread (measured: 60 to 100 microseconds).
@@ -119,7 +121,7 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale):
     pixel = max(channels, 1) * (8 if wide else 4)
     block = 1 if stage.loop in ("gradient", "direct") else 8
     ring_rows = (block - 1) * sy // uy + stage.rows
-    chunk = max(LINE_BYTES // (pixel * sx), 32)
+    chunk = max((LINE_BYTES if block == 1 else BLOCK_LINE_BYTES) // (pixel * sx), 32)
     strip = max(RING_BYTES // (ring_rows * pixel) * ux // sx, 4 * stage.columns * ux // sx, chunk)
     # Strips of one width, and of whole source pixels where there are phases.
     strips = max(1, ceil(shape[1] / strip))
@@ -127,7 +129,7 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale):
     numbers = shape[0] * shape[1] * channels
     frame = Frame(
         wide=wide,
-        streamed=streamed and numbers * dtype.itemsize >= STREAM_BYTES,
+        streamed=streamed and block == 1 and numbers * dtype.itemsize >= STREAM_BYTES,
         mode=border[0],
         cval=border[1],
         low=low,
