@@ -81,7 +81,7 @@ def extension(name, source, flags):
         include_dirs=[numpy.get_include(), "imfilt"],
         define_macros=[] if name == source else [tuple(init.split("="))],
         extra_compile_args=[*FLAGS, *flags],
-        depends=["imfilt/_simd.h", "imfilt/_rows.pxd", "imfilt/_pixels.pxd"],
+        depends=["imfilt/_simd.h", "imfilt/_rows.pxd", "imfilt/_pixels.pxd", "imfilt/_sweep.pxd"],
     )
 
 

@@ -13,7 +13,7 @@ import imfilt
 
 PACKAGES = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "cython")
 LEAST_SECONDS = 1e-3  # a shorter call is repeated until a measurement takes this long
-BUDGET_SECONDS = 0.6  # for each contender of a row
+BUDGET_SECONDS = 0.2  # for each contender of a row
 
 
 def facts():
@@ -55,22 +55,20 @@ def copier(nbytes, threads):
 
 
 def alternate(contenders):
-    """Median seconds of each callable; every round calls all of them, one after the other."""
-    repeats, rounds = {}, []
+    """Median seconds of each callable; every round calls all of them, one after the other.
+
+    One that takes long is left out of later rounds when its budget is spent.
+    """
+    repeats, budgets, seconds = {}, {}, {name: [] for name in contenders}
     for name, call in contenders.items():
-        call()
         start = time.perf_counter()
         call()
         once = time.perf_counter() - start
         repeats[name] = max(1, int(LEAST_SECONDS / max(once, 1e-9)))
-        rounds.append(BUDGET_SECONDS / (once * repeats[name]))
-    # The slowest decides, but it need not be heard more than three times.
-    count = int(min(max(max(rounds), 5), 25))
-    few = dict(zip(contenders, (r < count for r in rounds), strict=True))
-    seconds = {name: [] for name in contenders}
-    for turn in range(count):
+        budgets[name] = max(1, min(25, int(BUDGET_SECONDS / (once * repeats[name]))))
+    for turn in range(max(budgets.values())):
         for name, call in contenders.items():
-            if few[name] and turn >= max(3, int(BUDGET_SECONDS)):
+            if turn >= budgets[name]:
                 continue
             n = repeats[name]
             start = time.perf_counter()
