@@ -18,7 +18,7 @@ test: $(BIN)/.tested
 	$(BIN)/python -m pytest
 
 lint: $(BIN)/.tested
-	$(BIN)/python -m pip install --quiet ".[lint]"
+	$(BIN)/python -m pip install --quiet -e ".[lint]"
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

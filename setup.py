@@ -61,6 +61,7 @@ class BuildExt(build_ext):
         super().run()
 
     def build_extension(self, ext):
+        ext.extra_compile_args += ["-O0", "-g"] if self.debug else ["-g0"]
         # Objects are named after their source, which the builds of the core share.
         temp, self.build_temp = self.build_temp, str(Path(self.build_temp, ext.name))
         try:
