@@ -30,7 +30,7 @@ GENERATED = "build/cython"
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
          "-fvisibility=hidden", "-Wno-psabi", "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
 DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,
-              "initializedcheck": False, "freethreading_compatible": True}  # fmt: skip
+              "initializedcheck": False}  # fmt: skip
 
 NO_COMPILER = """
 imfilt is built from source and needs a C compiler: GCC 12 or newer, or Clang 15 or newer.
