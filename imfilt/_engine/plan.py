@@ -23,8 +23,8 @@ FEW_ROWS = 5
 # Past this size a result that is made row by row is written around the caches (measured: a
 # tenth faster from there on; below it, whoever reads the result next finds it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
-# A band is short enough for Ctrl-C to be prompt, and long enough to hide what it costs to
-# wake a thread (measured: about 150 microseconds until both work).
+# A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
+# one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6
 SERIAL_NS = 400e3
 READ_NS = 0.1
