@@ -26,9 +26,12 @@ MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower()
 # Contraction off: the same bits from every build. No errno and no traps let the compiler
 # vectorise roots and clipping; neither changes a result, and nothing here links
 # crtfastmath, which would switch off denormals for the whole process.
+# What Cython calls inline is written to be: constants that it is called with choose its loops.
+INLINE = ("CYTHON_INLINE", "inline __attribute__((always_inline))")
 GENERATED = "build/cython"
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-         "-fvisibility=hidden", "-Wno-psabi", "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
+         "-fno-inline-functions-called-once", "-fvisibility=hidden", "-Wno-psabi",
+         "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
 DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False}  # fmt: skip
 
@@ -80,7 +83,7 @@ def extension(name, source, flags):
         f"imfilt.{name}",
         [f"{GENERATED}/imfilt/{source}.c"],
         include_dirs=[numpy.get_include(), "imfilt"],
-        define_macros=[] if name == source else [tuple(init.split("="))],
+        define_macros=[INLINE] + ([] if name == source else [tuple(init.split("="))]),
         extra_compile_args=[*FLAGS, *flags],
         depends=["imfilt/_simd.h", "imfilt/_rows.pxd", "imfilt/_pixels.pxd", "imfilt/_sweep.pxd"],
     )

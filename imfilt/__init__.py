@@ -14,15 +14,25 @@ _PLACES = {
         "farid", "farid_h", "farid_v", "roberts", "roberts_pos_diag", "roberts_neg_diag",
     ),
     "imfilt.filters.smoothing": ("gaussian",),
+    "imfilt.convolution.single": ("correlate", "convolve", "explain_plan"),
+    "imfilt.convolution.separable": ("separable",),
+    "imfilt.separability": ("separate", "analyze_kernel"),
+    "imfilt.convolution.standard": ("conv2d",),
+    "imfilt.convolution.depthwise": ("depthwise_conv2d", "depthwise_separable_conv2d"),
+    "imfilt.convolution.pointwise": ("pointwise_conv2d",),
+    "imfilt.convolution.transposed": ("conv_transpose2d",),
     "imfilt._engine.threads": ("num_threads",),
     "imfilt._engine.config": ("show_config",),
 }  # fmt: skip
+_MODULES = ("shapes",)
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
-__all__ = ["__version__", *_PLACE_OF]
+__all__ = ["__version__", *_PLACE_OF, *_MODULES]
 
 
 def __getattr__(name):
+    if name in _MODULES:
+        return import_module(f"imfilt.{name}")
     if name not in _PLACE_OF:
         raise AttributeError(f"module 'imfilt' has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_PLACE_OF[name]), name)
@@ -30,4 +40,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_PLACE_OF})
+    return sorted({*globals(), *__all__})

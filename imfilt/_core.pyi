@@ -1,19 +1,32 @@
 """The loops; see imfilt/_engine/twin.py for what each computes, line by line."""
 
-import numpy as np
+from numpy import ndarray
 
 from imfilt._engine.plan import Frame
 
+LANES: int
+
 def separable(
-    src: np.ndarray, dst: np.ndarray, frame: Frame, column: np.ndarray, row: np.ndarray, y0: int, y1: int
-) -> None: ...
+    src: ndarray, dst: ndarray, frame: Frame, column: ndarray, row: ndarray, rank: int,
+    dilation_y: int, dilation_x: int, y0: int, y1: int,
+) -> None: ...  # fmt: skip
 def gradient(
-    src: np.ndarray, dst: np.ndarray, frame: Frame, smooth: np.ndarray, difference: np.ndarray, y0: int, y1: int
+    src: ndarray, dst: ndarray, frame: Frame, smooth: ndarray, difference: ndarray, y0: int, y1: int
 ) -> None: ...
 def direct(
-    src: np.ndarray, dst: np.ndarray, frame: Frame, offsets: np.ndarray, weights: np.ndarray, split: int,
+    src: ndarray, dst: ndarray, frame: Frame, offsets: ndarray, weights: ndarray, first: ndarray, picks: ndarray,
+    fused: bool, y0: int, y1: int,
+) -> None: ...  # fmt: skip
+def norm(
+    src: ndarray, dst: ndarray, frame: Frame, offsets: ndarray, weights: ndarray, first: ndarray, picks: ndarray,
     y0: int, y1: int,
 ) -> None: ...  # fmt: skip
-def upsample(
-    src: np.ndarray, dst: np.ndarray, frame: Frame, column: np.ndarray, row: np.ndarray, y0: int, y1: int
-) -> None: ...
+def mix(
+    src: ndarray, dst: ndarray, frame: Frame, offsets: ndarray, first: ndarray, weights: ndarray, bias: ndarray,
+    length: int, groups: int, y0: int, y1: int,
+) -> None: ...  # fmt: skip
+def depthwise_mix(
+    src: ndarray, dst: ndarray, frame: Frame, offsets: ndarray, weights: ndarray, first: ndarray, picks: ndarray,
+    mixing: ndarray, bias: ndarray, channels: int, y0: int, y1: int,
+) -> None: ...  # fmt: skip
+def upsample(src: ndarray, dst: ndarray, frame: Frame, column: ndarray, row: ndarray, y0: int, y1: int) -> None: ...

@@ -10,77 +10,111 @@ imfilt/_engine/twin.py.
 cimport numpy as cnp
 from libc.stdlib cimport free
 
-from imfilt._rows cimport VECTOR_BYTES, fir_rows, gradient_row, norm_row, vec, vf32, vf64
-from imfilt._sweep cimport (Sweep, begin_block, lined, load_row, make_line, padded, parity, prepare, read_row,
-                            row_bytes, scratch, spaced, spread, sweep, take, taps)
+from imfilt._pixels cimport real
+from imfilt._rows cimport (DENSE_ROWS, VECTOR_BYTES, dense_rows, fir_rows, gradient_row, mix_tile, norm_row,
+                           periodic_rows, SMALL_TILE, STREAM_ALIGNMENT, Tile, TILE_PIXELS, vec, vf32, vf64)
+from imfilt._sweep cimport (Sweep, arrange, begin_block, column_at, indices, lined, kind_of, load_row, make_line, padded,
+                            parity, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch, spread,
+                            sweep, take, taps)
 
 cnp.import_array()
 
+cdef enum:
+    IN_PLACE_BYTES = 32768  # a row this long is worth strips of their own at its ends (measured)
 
-# ---- separable: a column of taps, then a row of taps ----------------------------
+
+LANES = VECTOR_BYTES // 4  # numbers of single precision in a vector: what packed weights depend on
+
+
+# ---- separable: columns of taps, then rows of taps -------------------------------
 
 ctypedef struct Separable:
+    Py_ssize_t rank, tall, wide        # terms; taps of a column and of a row
+    Py_ssize_t dilation_y, dilation_x, phases
     const double* column
     const double* row
-    Py_ssize_t columns         # taps in the row
-    int column_parity, row_parity
     char* column_weights
     char* row_weights
-    char* middle
+    char* middle                       # block lines of each phase of each term
     Py_ssize_t middle_step
-    const char** along         # a pointer per tap of the row
+    const char** picks                 # a pointer for each tap of each line
+    const char** along                 # and for each tap of the rows
 
 
 cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
                           Py_ssize_t nbytes, vec* unused) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    fir_rows(rows, s.stride_y, count, s.rows, <const vec*>k.column_weights, k.column_parity, NULL, False,
-             k.middle, k.middle_step, padded(nbytes + (s.columns - 1) * s.pixel))
+    cdef Py_ssize_t r, p, i, t, reach = padded(nbytes + (s.columns - 1) // s.stride_x * s.cell)
+    cdef const double* column
+    for p in range(k.phases):
+        for i in range(count):
+            for t in range(k.tall):
+                k.picks[i * k.tall + t] = rows[i * s.stride_y + t * k.dilation_y] + column_at(s, 0, p)
+        for r in range(k.rank):
+            column = k.column + r * k.tall
+            fir_rows(k.picks, k.tall, count, k.tall, <const vec*>k.column_weights + r * k.tall,
+                     parity(column, k.tall), NULL, False,
+                     k.middle + (r * k.phases + p) * s.block * k.middle_step, k.middle_step, reach)
 
 
-cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                         bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
+cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                         bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    cdef Py_ssize_t t
-    for t in range(s.columns):
-        k.along[t] = k.middle + i * k.middle_step + t * s.pixel
-    fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights, k.row_parity,
-             <const vec*>s.scale_vector, stream, <char*>out, 0, nbytes)
+    cdef Py_ssize_t r, t, c
+    for r in range(k.rank):
+        for t in range(k.wide):
+            c = t * k.dilation_x
+            k.along[r * k.wide + t] = (k.middle + ((r * k.phases + c % s.stride_x) * s.block + i) * k.middle_step
+                                       + c // s.stride_x * s.cell)
+    fir_rows(k.along, 0, 1, k.rank * k.wide, <const vec*>k.row_weights,
+             parity(k.row, k.wide) if k.rank == 1 else 0, <const vec*>s.scaled, stream, <char*>out, 0, nbytes)
 
 
 def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
-              cnp.ndarray column not None, cnp.ndarray row not None,
-              Py_ssize_t y0, Py_ssize_t y1):
-    """Rows y0 to y1 of the correlation of src with the outer product of column and row."""
+              cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t rank,
+              Py_ssize_t dilation_y, Py_ssize_t dilation_x, Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the correlation of src with the sum of `rank` outer products of a column and a row.
+
+    column holds the taps of the columns one after the other, row those of the rows.
+    """
     cdef Sweep s
     cdef Separable k
     cdef int status = -1
     cdef char* memory
     cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
-    cdef const double* down = taps(column, s.rows)
-    cdef const double* along = taps(row, s.columns)
+    same_channels(&s)
+    if min(rank, dilation_y, dilation_x) < 1 or (s.rows - 1) % dilation_y or (s.columns - 1) % dilation_x:
+        raise ValueError("core: the frame is not that of dilated columns and rows")
+    if s.up_y != 1 or s.up_x != 1:
+        raise ValueError("core: separable makes no more pixels than there are")
+    k.rank, k.dilation_y, k.dilation_x = rank, dilation_y, dilation_x
+    k.tall, k.wide = (s.rows - 1) // dilation_y + 1, (s.columns - 1) // dilation_x + 1
+    k.phases = min(s.stride_x, s.columns)
+    k.column = taps(column, rank * k.tall)
+    k.row = taps(row, rank * k.wide)
     with nogil:
-        k.column_parity = parity(down, s.rows)
-        k.row_parity = parity(along, s.columns)
         k.middle_step = s.line_step
-        memory = scratch(lined(s.block * k.middle_step) + lined(s.rows * VECTOR_BYTES)
-                         + lined(s.columns * VECTOR_BYTES) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+        memory = scratch(lined(rank * k.phases * s.block * k.middle_step) + lined(rank * k.tall * VECTOR_BYTES)
+                         + lined(rank * k.wide * VECTOR_BYTES)
+                         + lined(s.block * k.tall * <Py_ssize_t>sizeof(void*))
+                         + lined(rank * k.wide * <Py_ssize_t>sizeof(void*)))
         left = memory
         if memory != NULL:
-            k.middle = take(&left, s.block * k.middle_step)
-            k.column_weights = take(&left, s.rows * VECTOR_BYTES)
-            k.row_weights = take(&left, s.columns * VECTOR_BYTES)
-            k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
+            k.middle = take(&left, rank * k.phases * s.block * k.middle_step)
+            k.column_weights = take(&left, rank * k.tall * VECTOR_BYTES)
+            k.row_weights = take(&left, rank * k.wide * VECTOR_BYTES)
+            k.picks = <const char**>take(&left, s.block * k.tall * <Py_ssize_t>sizeof(void*))
+            k.along = <const char**>take(&left, rank * k.wide * <Py_ssize_t>sizeof(void*))
             if s.wide:
-                spread(down, s.rows, <vf64*>k.column_weights)
-                spread(along, s.columns, <vf64*>k.row_weights)
-                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf64],
+                spread(k.column, rank * k.tall, <vf64*>k.column_weights)
+                spread(k.row, rank * k.wide, <vf64*>k.row_weights)
+                status = sweep(&s, &k, read_parts, <begin_block>separable_block[vf64],
                                <make_line>separable_line[vf64])
             else:
-                spread(down, s.rows, <vf32*>k.column_weights)
-                spread(along, s.columns, <vf32*>k.row_weights)
-                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf32],
+                spread(k.column, rank * k.tall, <vf32*>k.column_weights)
+                spread(k.row, rank * k.wide, <vf32*>k.row_weights)
+                status = sweep(&s, &k, read_parts, <begin_block>separable_block[vf32],
                                <make_line>separable_line[vf32])
         free(memory)
     if status < 0:
@@ -99,8 +133,8 @@ ctypedef struct Gradient:
     const char** along
 
 
-cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                        bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
+cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                        bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Gradient* k = <Gradient*>work
     cdef const vec* smooth = <const vec*>k.smooth_weights
     cdef const vec* difference = <const vec*>k.difference_weights
@@ -110,13 +144,13 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
     cdef bint unsafe
     if k.radius == 1 and stream:  # constants, so that the compiler unrolls and specialises
         unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, s.ahead, VECTOR_BYTES, True, <char*>out, nbytes)
+                              k.smoothed, k.differed, s.ahead, True, <char*>out, nbytes)
     elif k.radius == 1:
         unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, s.ahead, VECTOR_BYTES, False, <char*>out, nbytes)
+                              k.smoothed, k.differed, s.ahead, False, <char*>out, nbytes)
     else:
         unsafe = gradient_row(rows + i, k.radius, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, s.ahead, VECTOR_BYTES, stream, <char*>out, nbytes)
+                              k.smoothed, k.differed, s.ahead, stream, <char*>out, nbytes)
     if unsafe:
         for t in range(s.columns):
             k.along[t] = k.differed + t * s.pixel
@@ -141,6 +175,7 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef char* memory
     cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
+    same_channels(&s)
     cdef const double* even = taps(smooth, s.rows)
     cdef const double* odd = taps(difference, s.columns)
     if s.rows != s.columns or parity(even, s.rows) <= 0 or parity(odd, s.rows) >= 0:
@@ -172,71 +207,536 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         raise MemoryError("imfilt: no memory for the rows of a strip")
 
 
-# ---- direct: any taps, of one kernel or of two whose root mean square is wanted -------
+# ---- direct: taps anywhere, the same for every channel or not -------------------------
 
 ctypedef struct Direct:
-    Py_ssize_t count, split    # taps in all, taps of the first kernel
-    const Py_ssize_t* offsets  # row and column of each tap
-    char* weights
-    char* first                # a line of each kernel
-    char* second
+    Py_ssize_t count                   # taps in all
+    Py_ssize_t sets
+    const Py_ssize_t* first            # the first tap of each set
+    const Py_ssize_t* offsets          # row, column and part of each tap; the part -1 is a row of ones
+    const double* given
+    Py_ssize_t kinds                   # weights of a tap: 1, or one for each channel
+    Py_ssize_t channels                # of a line
+    Py_ssize_t positions, period       # see periodic_rows
+    Py_ssize_t* begins
+    char* weights                      # for each set, the vectors of each position
+    char* ones
+    char* lines                        # a line of each kernel, or of each phase
+    Py_ssize_t line_step
     const char** at
+    bint fused                         # multiplied and added in one rounding
+    char* dense                        # see dense_tile
+    unsigned char* wanted
 
 
-cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                      bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
-    cdef Direct* k = <Direct*>work
-    cdef const vec* weights = <const vec*>k.weights
-    cdef const vec* scale = <const vec*>s.scale_vector
-    cdef Py_ssize_t t, whole = padded(nbytes)
+cdef inline Py_ssize_t common(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
+    """The greatest common divisor."""
+    while b:
+        a, b = b, a % b
+    return a
+
+
+cdef inline int direct_arguments(Direct* k, Sweep* s, cnp.ndarray offsets, cnp.ndarray weights,
+                                 cnp.ndarray first, cnp.ndarray picks, Py_ssize_t channels) except -1:
+    """What the taps are, with everything checked, and the layout of the ring that they need."""
+    cdef Py_ssize_t t, lanes = VECTOR_BYTES // s.size
+    k.sets = cnp.PyArray_SIZE(first) - 1
+    k.first = indices(first, k.sets + 1)
+    k.count = k.first[k.sets]
+    k.offsets = indices(offsets, 3 * k.count)
+    k.kinds = cnp.PyArray_SIZE(weights) // k.count
+    k.given = taps(weights, k.count * k.kinds)
+    k.channels = channels
+    for t in range(k.sets):
+        if not (0 <= k.first[t] < k.first[t + 1]):
+            raise ValueError("core: each set needs a tap")
+    s.parts = max(1, cnp.PyArray_SIZE(picks) // channels)
+    if cnp.PyArray_SIZE(picks):
+        s.picks = indices(picks, s.parts * channels)
+        for t in range(s.parts * channels):
+            if not 0 <= s.picks[t] < s.channels:
+                raise ValueError("core: a channel is picked that is not there")
+    elif channels != s.channels:
+        raise ValueError("core: the result must have the channels of the image")
     for t in range(k.count):
-        k.at[t] = rows[i * s.stride_y + k.offsets[2 * t]] + k.offsets[2 * t + 1] * s.pixel
-    if k.split == k.count:
-        fir_rows(k.at, 0, 1, k.count, weights, 0, scale, stream, <char*>out, 0, nbytes)
+        if not (0 <= k.offsets[3 * t] < s.rows and 0 <= k.offsets[3 * t + 1] < s.columns
+                and -1 <= k.offsets[3 * t + 2] < s.parts):
+            raise ValueError("core: a tap lies outside the frame")
+    if k.kinds != 1 and k.kinds != channels:
+        raise ValueError("core: a tap has one weight, or one for each channel")
+    if k.kinds == 1:
+        k.positions, k.period = 1, VECTOR_BYTES
+    elif channels >= lanes:  # the last vector of a pixel overlaps the one before
+        k.positions, k.period = (channels + lanes - 1) // lanes, channels * s.size
     else:
-        fir_rows(k.at, 0, 1, k.split, weights, 0, NULL, False, k.first, 0, whole)
-        fir_rows(k.at + k.split, 0, 1, k.count - k.split, weights + k.split, 0, NULL, False, k.second, 0, whole)
-        norm_row(k.first, k.second, <const vec*>s.half_vector, scale, stream, <char*>out, nbytes)
+        k.positions = channels // common(channels, lanes)
+        k.period = k.positions * VECTOR_BYTES
+    return 0
 
 
-def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
-           cnp.ndarray offsets not None, cnp.ndarray weights not None, Py_ssize_t split,
+cdef inline Py_ssize_t direct_grain(Direct* k, Sweep* s) noexcept nogil:
+    """Numbers after which phases and weights come again."""
+    cdef Py_ssize_t grain = 1 if k.kinds == 1 else k.period // s.size
+    if s.up_x > 1:
+        grain = s.up_x * (k.channels // common(k.channels, grain) * grain)
+    return grain
+
+
+cdef inline Py_ssize_t direct_bytes(Direct* k, Sweep* s, Py_ssize_t lines) noexcept nogil:
+    k.line_step = s.line_step
+    return (lined(k.count * k.positions * VECTOR_BYTES) + lined(lines * k.line_step) + lined(s.line_step)
+            + lined(k.count * <Py_ssize_t>sizeof(void*)) + lined(k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
+            + lined((s.rows + DENSE_ROWS) * s.columns * (s.size + 1)))
+
+
+cdef inline void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real unused) noexcept nogil:
+    """The scratch memory of direct_bytes, and what stays in it."""
+    cdef Py_ssize_t n, p, t, i, lane, lanes = VECTOR_BYTES // s.size, at = 0
+    cdef real* weights
+    cdef real* dense
+    k.weights = take(left, k.count * k.positions * VECTOR_BYTES)
+    k.lines = take(left, lines * k.line_step)
+    k.ones = take(left, s.line_step)
+    k.at = <const char**>take(left, k.count * <Py_ssize_t>sizeof(void*))
+    k.begins = <Py_ssize_t*>take(left, k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
+    k.dense = take(left, (s.rows + DENSE_ROWS) * s.columns * (s.size + 1))
+    for p in range(k.positions):
+        k.begins[p] = p * VECTOR_BYTES
+        if k.kinds > 1 and k.channels >= lanes:
+            k.begins[p] = min(p * VECTOR_BYTES, k.period - VECTOR_BYTES)
+    weights = <real*>k.weights
+    for n in range(k.sets):
+        for p in range(k.positions):
+            for t in range(k.first[n], k.first[n + 1]):
+                for lane in range(lanes):
+                    i = 0 if k.kinds == 1 else (k.begins[p] // s.size + lane) % k.channels
+                    weights[at] = <real>k.given[t * k.kinds + i]
+                    at += 1
+    for i in range(s.line_step // s.size):
+        (<real*>k.ones)[i] = 1
+    if s.together == 1:
+        return
+    dense = <real*>k.dense
+    k.wanted = <unsigned char*>k.dense + (s.rows + DENSE_ROWS) * s.columns * s.size
+    for t in range(k.count):
+        i = k.offsets[3 * t] * s.columns + k.offsets[3 * t + 1]
+        dense[i] = <real>k.given[t]
+        for n in range(DENSE_ROWS):
+            k.wanted[i + n * s.columns] |= 1 << n
+
+
+cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n, bint stream, const void* scale,
+                            char* out, Py_ssize_t nbytes, vec* unused) noexcept nogil:
+    """A line under the taps of a set; rows[] starts at the first source row of the frame."""
+    cdef Py_ssize_t t, count = k.first[n + 1] - k.first[n]
+    cdef const Py_ssize_t* tap
+    cdef const vec* weights = <const vec*>k.weights + k.first[n] * k.positions
+    for t in range(count):
+        tap = k.offsets + 3 * (k.first[n] + t)
+        if tap[2] < 0:
+            k.at[t] = k.ones
+        else:
+            k.at[t] = rows[tap[0]] + column_at(s, tap[2], tap[1])
+    if k.kinds == 1:
+        fir_rows(k.at, 0, 1, count, weights, 0, <const vec*>scale, stream, out, 0, nbytes)
+    else:
+        periodic_rows(k.at, count, weights, k.positions, k.begins, k.period, <const vec*>scale,
+                      stream and k.period % STREAM_ALIGNMENT == 0 and k.begins[k.positions - 1] % STREAM_ALIGNMENT == 0,
+                      out, nbytes)
+
+
+cdef inline void weave(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
+                       real* out, Py_ssize_t pixels) noexcept nogil:
+    """Pixel x of the result is pixel x // phases of line x % phases."""
+    cdef Py_ssize_t x, p, count, whole = 0
+    if channels == 1 and phases == 2:
+        whole = pixels // 2
+        for x in range(whole):
+            out[2 * x] = lines[x]
+            out[2 * x + 1] = lines[step + x]
+    elif channels == 1 and phases == 3:
+        whole = pixels // 3
+        for x in range(whole):
+            out[3 * x] = lines[x]
+            out[3 * x + 1] = lines[step + x]
+            out[3 * x + 2] = lines[2 * step + x]
+    elif channels == 1 and phases == 4:
+        whole = pixels // 4
+        for x in range(whole):
+            out[4 * x] = lines[x]
+            out[4 * x + 1] = lines[step + x]
+            out[4 * x + 2] = lines[2 * step + x]
+            out[4 * x + 3] = lines[3 * step + x]
+    for p in range(phases):
+        count = (pixels - p + phases - 1) // phases - whole
+        if count > 0:
+            pick(lines + p * step + whole * channels, channels, out + (whole * phases + p) * channels,
+                 phases * channels, count, channels, NULL)
+
+
+cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                      bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Direct* k = <Direct*>work
+    cdef Py_ssize_t n, p, sources, pixels
+    if s.together > 1:
+        if k.fused:
+            dense_rows(rows + i, s.rows, s.columns, s.cell, k.dense, k.wanted, count, True,
+                       <const vec*>s.scale_vector, stream, <char*>out, out_step, nbytes)
+        else:
+            dense_rows(rows + i, s.rows, s.columns, s.cell, k.dense, k.wanted, count, False,
+                       <const vec*>s.scale_vector, stream, <char*>out, out_step, nbytes)
+        return
+    rows += (y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y
+    if s.up_x == 1:
+        direct_set(k, s, rows, (y + i) % s.up_y, stream, s.scaled, <char*>out, nbytes, out)
+        return
+    pixels = s.numbers // k.channels
+    sources = padded((pixels + s.up_x - 1) // s.up_x * s.cell)
+    for p in range(s.up_x):
+        n = (y + i) % s.up_y * s.up_x + p
+        direct_set(k, s, rows, n, False, s.scaled, k.lines + p * k.line_step, sources, out)
+    if vec is vf32:
+        weave(<const float*>k.lines, k.line_step // 4, s.up_x, k.channels, <float*>out, pixels)
+    else:
+        weave(<const double*>k.lines, k.line_step // 8, s.up_x, k.channels, <double*>out, pixels)
+
+
+def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
+           cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None, bint fused,
            Py_ssize_t y0, Py_ssize_t y1):
-    """Rows y0 to y1 of the sum of weights[t] * src at offsets[t]; of the first `split`
-    taps alone when that is all, else the root mean square of that sum and the sum of the rest.
+    """Rows y0 to y1 of sums of weights[t] * src at offsets[t], which are a row, a column and a part.
+
+    A part is a picture of the source with its channels picked anew, or -1: ones. A tap has one weight, or one for
+    each channel of the result. Taps first[n] ... first[n + 1] are those of phase n of up_y x up_x. A frame of
+    several lines at a time may have its products fused with their sums.
     """
     cdef Sweep s
     cdef Direct k
     cdef int status = -1
     cdef char* memory
     cdef char* left
+    cdef Py_ssize_t grain
     prepare(&s, src, dst, frame, y0, y1)
-    cdef Py_ssize_t t
-    k.count = cnp.PyArray_SIZE(weights)
-    k.split = split
-    cdef const double* given = taps(weights, k.count)
-    if (cnp.PyArray_TYPE(offsets) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(offsets)
-            or cnp.PyArray_SIZE(offsets) != 2 * k.count or not 1 <= split <= k.count):
-        raise ValueError("core: a row and a column of type intp are needed for each tap")
-    k.offsets = <const Py_ssize_t*>cnp.PyArray_DATA(offsets)
-    for t in range(k.count):
-        if not (0 <= k.offsets[2 * t] < s.rows and 0 <= k.offsets[2 * t + 1] < s.columns):
-            raise ValueError("core: a tap lies outside the frame")
+    direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
+    if k.sets != s.up_y * s.up_x:
+        raise ValueError("core: each phase needs a set of taps")
+    grain = direct_grain(&k, &s)
+    s.in_place = (s.packed and kind_of(src) == b"f" and s.itemsize == s.size and s.picks == NULL
+                  and s.stride_x == 1 and s.up_x == 1 and s.width * s.pixel >= IN_PLACE_BYTES)
+    arrange(&s, s.parts, s.out_channels * s.size, s.size, s.up_x, grain)
+    if s.block > 1:
+        if s.block != DENSE_ROWS or grain != 1 or k.sets != 1 or s.parts != 1 or s.stride_y != 1 or s.stride_x != 1:
+            raise ValueError("core: direct makes several lines at a time for one kernel without strides only")
+        for t in range(k.count):
+            if k.offsets[3 * t + 2] < 0:
+                raise ValueError("core: several lines at a time have no bias")
+        s.together = DENSE_ROWS
+    k.fused = fused
     with nogil:
-        memory = scratch(lined(k.count * VECTOR_BYTES) + 2 * lined(s.line_step)
-                         + lined(k.count * <Py_ssize_t>sizeof(void*)))
+        memory = scratch(direct_bytes(&k, &s, s.up_x))
         left = memory
         if memory != NULL:
-            k.weights = take(&left, k.count * VECTOR_BYTES)
-            k.first = take(&left, s.line_step)
-            k.second = take(&left, s.line_step)
-            k.at = <const char**>take(&left, k.count * <Py_ssize_t>sizeof(void*))
             if s.wide:
-                spread(given, k.count, <vf64*>k.weights)
-                status = sweep(&s, &k, read_row, NULL, <make_line>direct_line[vf64])
+                direct_fill(&k, &s, &left, s.up_x, <double>0)
+                status = sweep(&s, &k, read_parts, NULL, <make_line>direct_line[vf64])
             else:
-                spread(given, k.count, <vf32*>k.weights)
-                status = sweep(&s, &k, read_row, NULL, <make_line>direct_line[vf32])
+                direct_fill(&k, &s, &left, s.up_x, <float>0)
+                status = sweep(&s, &k, read_parts, NULL, <make_line>direct_line[vf32])
+        free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+cdef void norm_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                    bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Direct* k = <Direct*>work
+    cdef Py_ssize_t n
+    for n in range(2):
+        direct_set(k, s, rows + i, n, False, NULL, k.lines + n * k.line_step, padded(nbytes), out)
+    norm_row(k.lines, k.lines + k.line_step, <const vec*>s.half_vector, <const vec*>s.scale_vector, stream,
+             <char*>out, nbytes)
+
+
+def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
+         cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None,
+         Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the root mean square of two sums, the two sets of taps of `direct`."""
+    cdef Sweep s
+    cdef Direct k
+    cdef int status = -1
+    cdef char* memory
+    cdef char* left
+    prepare(&s, src, dst, frame, y0, y1)
+    direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
+    if k.sets != 2 or k.kinds != 1 or s.picks != NULL or max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
+        raise ValueError("core: norm takes two sets of taps, and no steps")
+    with nogil:
+        memory = scratch(direct_bytes(&k, &s, 2))
+        left = memory
+        if memory != NULL:
+            if s.wide:
+                direct_fill(&k, &s, &left, 2, <double>0)
+                status = sweep(&s, &k, read_row, NULL, <make_line>norm_line[vf64])
+            else:
+                direct_fill(&k, &s, &left, 2, <float>0)
+                status = sweep(&s, &k, read_row, NULL, <make_line>norm_line[vf32])
+        free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- mix: every channel of the result from every channel of its group -----------------
+
+ctypedef struct Mix:
+    Py_ssize_t groups, taken, made     # channels of a group, of the image and of the result
+    Py_ssize_t sets
+    const Py_ssize_t* first            # the first run of each set
+    const Py_ssize_t* offsets          # row and column where each run begins
+    Py_ssize_t length                  # numbers of a run
+    Py_ssize_t step                    # bytes from what one pixel needs to what the next does
+    Py_ssize_t vectors                 # of a group; the last overlaps the one before
+    const char* weights                # for each set, group and pair of vectors: run, number, vector
+    const char* bias                   # for each group: its vectors
+    const char** at
+    Direct* direct                     # what makes the rows that are mixed, if anything does
+    char* middle                       # and a line of them
+
+
+cdef inline Py_ssize_t vector_at(Mix* k, Py_ssize_t v, Py_ssize_t size) noexcept nogil:
+    """Where vector v of a group lies in a pixel of the result, from the first byte of the group."""
+    return min(v * VECTOR_BYTES, max(k.made * size - VECTOR_BYTES, 0))
+
+
+# A function for each tile, called and not inlined: the compiler then has all registers for it.
+
+cdef void large_pair(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
+    mix_tile(t, x, out, TILE_PIXELS, 2, unused)
+
+
+cdef void small_pair(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
+    mix_tile(t, x, out, SMALL_TILE, 2, unused)
+
+
+cdef void one_pair(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
+    mix_tile(t, x, out, 1, 2, unused)
+
+
+cdef void large_single(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
+    mix_tile(t, x, out, TILE_PIXELS, 1, unused)
+
+
+cdef void small_single(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
+    mix_tile(t, x, out, SMALL_TILE, 1, unused)
+
+
+cdef void one_single(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
+    mix_tile(t, x, out, 1, 1, unused)
+
+
+cdef inline void mix_pixels(const Tile* t, Py_ssize_t width, char* out, Py_ssize_t pixels, vec unused) noexcept nogil:
+    """Any number of pixels. The last small tile overlaps the one before."""
+    cdef Py_ssize_t x = 0
+    while x + TILE_PIXELS <= pixels:
+        if width == 2:
+            large_pair(t, x, out, unused)
+        else:
+            large_single(t, x, out, unused)
+        x += TILE_PIXELS
+    while x < pixels and pixels >= SMALL_TILE:
+        x = min(x, pixels - SMALL_TILE)
+        if width == 2:
+            small_pair(t, x, out, unused)
+        else:
+            small_single(t, x, out, unused)
+        x += SMALL_TILE
+    while x < pixels:
+        if width == 2:
+            one_pair(t, x, out, unused)
+        else:
+            one_single(t, x, out, unused)
+        x += 1
+
+
+cdef inline void mix_set(Sweep* s, Mix* k, Py_ssize_t n, const char** runs, Py_ssize_t lines, bint stream,
+                         char* out, Py_ssize_t line_step, Py_ssize_t out_step, Py_ssize_t pixels,
+                         vec* first) noexcept nogil:
+    """The pixels of one phase of some lines; the weights of a pair of vectors stay in cache for all of them.
+
+    The runs of a line follow those of the line before.
+    """
+    cdef Py_ssize_t g, v, r, i, width, at
+    cdef Tile t
+    cdef vec unused = (<const vec*>s.scale_vector)[0]
+    cdef const vec* weights = <const vec*>k.weights + k.first[n] * k.length * k.groups * k.vectors
+    cdef const vec* bias = <const vec*>k.bias
+    t.count, t.length = k.first[n + 1] - k.first[n], k.length
+    t.step, t.out_step = k.step, out_step
+    t.scale = s.scaled
+    t.partial = k.made * s.size if k.made * s.size < VECTOR_BYTES else 0
+    for g in range(k.groups):
+        v = 0
+        while v < k.vectors:
+            width = min(k.vectors - v, 2)
+            at = g * k.made * s.size + vector_at(k, v, s.size)
+            t.second = vector_at(k, v + 1, s.size) - vector_at(k, v, s.size)
+            t.stream = stream and (at | t.second * (width - 1)) % STREAM_ALIGNMENT == 0
+            t.weights, t.bias = weights, bias
+            for i in range(lines):
+                t.runs = runs + i * t.count
+                t.ahead = s.ahead if g == 0 and v == 0 and i == 0 and n % s.up_x == 0 else NULL
+                mix_pixels(&t, width, out + i * line_step + at, pixels, unused)
+            weights += width * t.count * t.length
+            bias += width
+            v += width
+        for r in range(lines * t.count):
+            runs[r] += k.taken * s.size
+
+
+cdef inline bint streams(Mix* k, Sweep* s, Py_ssize_t out_step, const char* out) noexcept nogil:
+    """Whether what is written at a time are whole lines of cache: vectors of one, or pixels side by side."""
+    cdef Py_ssize_t pixel = s.out_channels * s.size
+    return ((pixel | out_step | <Py_ssize_t>out) % VECTOR_BYTES == 0
+            or (pixel % STREAM_ALIGNMENT == 0 and k.groups == 1 and k.vectors <= 2 and s.up_x == 1))
+
+
+cdef void mix_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                   bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Mix* k = <Mix*>work
+    cdef Py_ssize_t n, p, r, t, runs, pixel = s.out_channels * s.size, pixels = s.numbers // s.out_channels
+    cdef const char** at
+    rows += (y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y
+    stream = stream and streams(k, s, out_step, <char*>out)
+    for p in range(min(s.up_x, pixels)):
+        n = (y + i) % s.up_y * s.up_x + p
+        runs = k.first[n + 1] - k.first[n]
+        for t in range(count):
+            at = k.at + t * runs
+            for r in range(runs):
+                at[r] = (rows[t * s.stride_y + k.offsets[2 * (k.first[n] + r)]]
+                         + k.offsets[2 * (k.first[n] + r) + 1] * s.pixel)
+        mix_set(s, k, n, k.at, count, stream, <char*>out + p * pixel, out_step, s.up_x * pixel,
+                (pixels - p + s.up_x - 1) // s.up_x, out)
+
+
+cdef void depthwise_mix_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                             bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Mix* k = <Mix*>work
+    cdef Py_ssize_t pixel = s.out_channels * s.size, pixels = s.numbers // s.out_channels
+    direct_set(k.direct, s, rows + i * s.stride_y, 0, False, NULL, k.middle, padded(pixels * s.cell), out)
+    k.at[0] = k.middle
+    mix_set(s, k, 0, k.at, 1, stream and streams(k, s, 0, <char*>out), <char*>out, 0, pixel, pixels, out)
+
+
+cdef inline int mix_weights(Mix* k, Sweep* s, cnp.ndarray weights, cnp.ndarray bias, Py_ssize_t runs,
+                            Py_ssize_t length, Py_ssize_t groups, Py_ssize_t channels) except -1:
+    """`channels` go in, those of the result come out, from so many runs."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // s.size
+    cdef int kind = cnp.NPY_DOUBLE if s.wide else cnp.NPY_FLOAT
+    if groups < 1 or length < 1 or channels % groups or s.out_channels % groups:
+        raise ValueError("core: groups of equal size are needed")
+    k.groups, k.taken, k.made, k.length = groups, channels // groups, s.out_channels // groups, length
+    k.vectors = (k.made + lanes - 1) // lanes
+    if (cnp.PyArray_TYPE(weights) != kind or not cnp.PyArray_ISCARRAY_RO(weights)
+            or cnp.PyArray_SIZE(weights) != runs * length * groups * k.vectors * lanes
+            or cnp.PyArray_TYPE(bias) != kind or not cnp.PyArray_ISCARRAY_RO(bias)
+            or cnp.PyArray_SIZE(bias) != groups * k.vectors * lanes):
+        raise ValueError("core: packed weights and bias of the arithmetic's type are needed")
+    k.weights = cnp.PyArray_BYTES(weights)
+    k.bias = cnp.PyArray_BYTES(bias)
+    return 0
+
+
+def mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
+        cnp.ndarray first not None, cnp.ndarray weights not None, cnp.ndarray bias not None,
+        Py_ssize_t length, Py_ssize_t groups, Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of a convolution that mixes channels.
+
+    Under a pixel lie runs of `length` numbers, which begin at offsets[r], a row and a column. Runs first[n] ...
+    first[n + 1] are those of phase n of up_y x up_x. Weights are packed as imfilt/_engine/packed.py does it.
+    """
+    cdef Sweep s
+    cdef Mix k
+    cdef int status = -1
+    cdef Py_ssize_t t
+    cdef char* memory
+    prepare(&s, src, dst, frame, y0, y1)
+    k.sets = cnp.PyArray_SIZE(first) - 1
+    k.first = indices(first, k.sets + 1)
+    if k.sets != s.up_y * s.up_x or k.first[0] != 0:
+        raise ValueError("core: each phase needs a set of runs")
+    for t in range(k.sets):
+        if k.first[t] > k.first[t + 1]:
+            raise ValueError("core: sets of runs must follow one another")
+    mix_weights(&k, &s, weights, bias, k.first[k.sets], length, groups, s.channels)
+    k.offsets = indices(offsets, 2 * k.first[k.sets])
+    for t in range(k.first[k.sets]):
+        if not (0 <= k.offsets[2 * t] < s.rows and 0 <= k.offsets[2 * t + 1]
+                and k.offsets[2 * t + 1] * s.channels + (groups - 1) * k.taken + length <= s.columns * s.channels):
+            raise ValueError("core: a run lies outside the frame")
+    arrange(&s, 1, s.pixel, s.stride_x * s.pixel, s.out_channels * s.up_x, s.out_channels * s.up_x)
+    # Whole pixels are read where they lie: strides are steps, not phases.
+    s.ring_step = row_bytes(s.span * s.pixel)
+    if s.block > 1 and s.up_y > 1:
+        raise ValueError("core: mix makes several lines at a time where there are no phases only")
+    s.together = s.block
+    k.step = s.stride_x * s.pixel
+    k.direct = NULL
+    # Tiles read number by number, none past the last: an image of numbers need not be copied.
+    s.in_place = s.packed and kind_of(src) == b"f" and s.itemsize == s.size
+    s.margin = SMALL_TILE * s.up_x
+    with nogil:
+        memory = scratch(lined(max(k.first[k.sets], 1) * s.block * <Py_ssize_t>sizeof(void*)))
+        if memory != NULL:
+            k.at = <const char**>memory
+            if s.wide:
+                status = sweep(&s, &k, read_row, NULL, <make_line>mix_line[vf64])
+            else:
+                status = sweep(&s, &k, read_row, NULL, <make_line>mix_line[vf32])
+        free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+def depthwise_mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
+                  cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None,
+                  cnp.ndarray mixing not None, cnp.ndarray bias not None, Py_ssize_t channels,
+                  Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of `direct` with so many channels, and those mixed pixel by pixel.
+
+    What lies between is a line at a time. mixing and bias are packed as those of `mix`.
+    """
+    cdef Sweep s
+    cdef Direct d
+    cdef Mix k
+    cdef int status = -1
+    cdef char* memory
+    cdef char* left
+    cdef Py_ssize_t[2] one = [0, 1]
+    prepare(&s, src, dst, frame, y0, y1)
+    if channels < 1:
+        raise ValueError("core: channels must be positive")
+    direct_arguments(&d, &s, offsets, weights, first, picks, channels)
+    if d.sets != 1 or max(s.up_y, s.up_x, s.block) > 1:
+        raise ValueError("core: depthwise_mix has one set of taps")
+    mix_weights(&k, &s, mixing, bias, 1, channels, 1, channels)
+    k.first = one
+    arrange(&s, s.parts, channels * s.size, channels * s.size, s.out_channels, s.out_channels)
+    k.step = s.cell
+    k.direct = &d
+    with nogil:
+        memory = scratch(direct_bytes(&d, &s, 1) + lined(sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            if s.wide:
+                direct_fill(&d, &s, &left, 1, <double>0)
+            else:
+                direct_fill(&d, &s, &left, 1, <float>0)
+            k.middle = d.lines
+            k.at = <const char**>take(&left, sizeof(void*))
+            if s.wide:
+                status = sweep(&s, &k, read_parts, NULL, <make_line>depthwise_mix_line[vf64])
+            else:
+                status = sweep(&s, &k, read_parts, NULL, <make_line>depthwise_mix_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -263,17 +763,19 @@ cdef void upsample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
         fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights + p * s.columns, 0, NULL, False,
                  k.phase, 0, padded(each * s.pixel))
         if vec is vf32:
-            spaced(<const float*>k.phase, 1, <float*>ring_row + p * s.channels, s.up_x, each, s.channels)
+            pick(<const float*>k.phase, s.channels, <float*>ring_row + p * s.channels, s.up_x * s.channels,
+                 each, s.channels, NULL)
         else:
-            spaced(<const double*>k.phase, 1, <double*>ring_row + p * s.channels, s.up_x, each, s.channels)
+            pick(<const double*>k.phase, s.channels, <double*>ring_row + p * s.channels, s.up_x * s.channels,
+                 each, s.channels, NULL)
 
 
-cdef void upsample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                        bint stream, vec* out, Py_ssize_t nbytes) noexcept nogil:
+cdef void upsample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                        bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Upsample* k = <Upsample*>work
     fir_rows(rows + ((y + i) // s.up_y - y // s.up_y), 0, 1, s.rows,
              <const vec*>k.column_weights + (y + i) % s.up_y * s.rows, 0,
-             <const vec*>s.scale_vector, stream, <char*>out, 0, nbytes)
+             <const vec*>s.scaled, stream, <char*>out, 0, nbytes)
 
 
 def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
@@ -290,8 +792,9 @@ def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef char* memory
     cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
-    if s.stride_x != 1 or s.stride_y != 1 or (s.strip % s.up_x and s.strip < s.out_width):
-        raise ValueError("core: upsample has no strides, and strips of whole source pixels")
+    same_channels(&s)
+    if s.stride_x != 1 or s.stride_y != 1:
+        raise ValueError("core: upsample has no strides")
     cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
     cdef const double* down = taps(column, column_count)
     cdef const double* along = taps(row, row_count)

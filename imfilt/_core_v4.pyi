@@ -1,6 +1,10 @@
 """The core of imfilt/_core.pyx, built for x86-64-v4."""
 
+from imfilt._core import LANES as LANES
+from imfilt._core import depthwise_mix as depthwise_mix
 from imfilt._core import direct as direct
 from imfilt._core import gradient as gradient
+from imfilt._core import mix as mix
+from imfilt._core import norm as norm
 from imfilt._core import separable as separable
 from imfilt._core import upsample as upsample

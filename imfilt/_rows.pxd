@@ -1,7 +1,7 @@
 # Row arithmetic: what is done to rows of float or double that lie in scratch memory.
 #
 # Rows are addressed in bytes and worked on in whole vectors, so every buffer carries some
-# padding (see `row_bytes` in _core.pyx). No kernel here knows
+# padding (see `row_bytes` in _sweep.pxd). No kernel here knows
 # of images, borders or pixel types. The order of additions is part of the contract:
 # it is the same in imfilt/_engine/twin.py, and bits are compared.
 
@@ -17,12 +17,24 @@ cdef extern from "_simd.h" nogil:
     void stream_f32(vf32* dst, vf32 a)
     void stream_f64(vf64* dst, vf64 a)
     void prefetch(const char* src)
+    vf32 madd_f32(vf32, vf32, vf32)
+    vf64 madd_f64(vf64, vf64, vf64)
+    vf32 splat_f32(const char*)
+    vf64 splat_f64(const char*)
+    const Py_ssize_t STREAM_ALIGNMENT
+    const Py_ssize_t TILE_PIXELS
+    const Py_ssize_t SMALL_TILE
+    const Py_ssize_t DENSE_ROWS
+    const Py_ssize_t DENSE_VECTORS
     float norm_scaled_f32(float a, float b)
     double norm_scaled_f64(double a, double b)
 
 ctypedef fused vec:
     vf32
     vf64
+
+cdef extern from "<string.h>" nogil:
+    void* memcpy(void* dst, const void* src, size_t n)
 
 
 # The sums over taps come in two widths, four vectors or one, which the compiler unrolls.
@@ -37,27 +49,29 @@ cdef inline void put(vec* out, vec value, bint stream) noexcept nogil:
         out[0] = value
 
 
-cdef inline void store(vec* out, const vec* scale, vec* s, Py_ssize_t width, bint stream) noexcept nogil:
+cdef inline void store(char* out, Py_ssize_t gap, const vec* scale, vec* s, Py_ssize_t width,
+                       bint stream) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(width):
-        put(out + i, s[i] if scale == NULL else s[i] * scale[0], stream)
+        put(<vec*>(out + i * gap), s[i] if scale == NULL else s[i] * scale[0], stream)
 
 
-cdef inline void plain_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights,
-                           const vec* scale, bint stream, char* out, Py_ssize_t width) noexcept nogil:
-    """Weighted sum of `count` rows at byte x, `width` vectors."""
-    cdef const vec* a = <const vec*>(taps[0] + x)
+cdef inline void plain_sum(const char** taps, Py_ssize_t x, Py_ssize_t gap, Py_ssize_t count,
+                           const vec* weights, const vec* scale, bint stream, char* out,
+                           Py_ssize_t width) noexcept nogil:
+    """Weighted sum of `count` rows: `width` vectors, `gap` bytes apart, the first at byte x."""
+    cdef const char* a = taps[0] + x
     cdef vec[4] s
     cdef vec w = weights[0]
     cdef Py_ssize_t t, i
     for i in range(width):
-        s[i] = a[i] * w
+        s[i] = (<const vec*>(a + i * gap))[0] * w
     for t in range(1, count):
-        a = <const vec*>(taps[t] + x)
+        a = taps[t] + x
         w = weights[t]
         for i in range(width):
-            s[i] = s[i] + a[i] * w
-    store(<vec*>(out + x), scale, s, width, stream)
+            s[i] = s[i] + (<const vec*>(a + i * gap))[0] * w
+    store(out + x, gap, scale, s, width, stream)
 
 
 cdef inline void even_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights,
@@ -76,7 +90,7 @@ cdef inline void even_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, con
         w = weights[t]
         for i in range(width):
             s[i] = s[i] + (a[i] + b[i]) * w
-    store(<vec*>(out + x), scale, s, width, stream)
+    store(out + x, VECTOR_BYTES, scale, s, width, stream)
 
 
 cdef inline void odd_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights,
@@ -95,7 +109,7 @@ cdef inline void odd_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, cons
         w = weights[t]
         for i in range(width):
             s[i] = s[i] + (a[i] - b[i]) * w
-    store(<vec*>(out + x), scale, s, width, stream)
+    store(out + x, VECTOR_BYTES, scale, s, width, stream)
 
 
 cdef inline void any_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights, int parity,
@@ -105,7 +119,7 @@ cdef inline void any_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, cons
     elif parity < 0:
         odd_sum(taps, x, count, weights, scale, stream, out, width)
     else:
-        plain_sum(taps, x, count, weights, scale, stream, out, width)
+        plain_sum(taps, x, VECTOR_BYTES, count, weights, scale, stream, out, width)
 
 
 cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
@@ -129,6 +143,212 @@ cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
     if x < nbytes:
         for i in range(lines):
             any_sum(taps + i * step, nbytes - VECTOR_BYTES, count, weights, parity, scale, False, out + i * out_step, 1)
+
+
+ctypedef fused number:
+    float
+    double
+
+
+cdef inline void number_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const number* weights,
+                            const number* scale, char* out) noexcept nogil:
+    """The number at byte x of what plain_sum computes; weights are a vector apart."""
+    cdef number s = (<const number*>(taps[0] + x))[0] * weights[0]
+    cdef Py_ssize_t t, step = VECTOR_BYTES // <Py_ssize_t>sizeof(number)
+    for t in range(1, count):
+        s = s + (<const number*>(taps[t] + x))[0] * weights[t * step]
+    (<number*>(out + x))[0] = s if scale == NULL else s * scale[0]
+
+
+cdef inline void periodic_rows(const char** taps, Py_ssize_t count, const vec* weights, Py_ssize_t positions,
+                               const Py_ssize_t* first, Py_ssize_t period, const vec* scale, bint stream,
+                               char* out, Py_ssize_t nbytes) noexcept nogil:
+    """Weighted sum of `count` rows whose weights repeat every `period` bytes.
+
+    The vectors of a period begin at bytes first[p]; the weights of one are weights[p * count :].
+    Exactly `nbytes` are written.
+    """
+    cdef Py_ssize_t start = 0, p, x, i, size = sizeof(float) if vec is vf32 else sizeof(double)
+    # Four periods at a time, all of their vectors one after the other: the result is written in order.
+    while first[positions - 1] + start + 3 * period + VECTOR_BYTES <= nbytes:
+        for p in range(positions):
+            plain_sum(taps, start + first[p], period, count, weights + p * count, scale, stream, out, 4)
+        start += 4 * period
+    while start < nbytes:
+        for p in range(positions):
+            x = start + first[p]
+            if x + VECTOR_BYTES <= nbytes:
+                plain_sum(taps, x, period, count, weights + p * count, scale, stream, out, 1)
+                continue
+            # A vector that is cut goes number by number: what lies beyond is not ours to read.
+            for i in range((nbytes - x) // size if x < nbytes else 0):
+                if vec is vf32:
+                    number_sum(taps, x + i * size, count, <const float*>(weights + p * count) + i,
+                               <const float*>scale, out)
+                else:
+                    number_sum(taps, x + i * size, count, <const double*>(weights + p * count) + i,
+                               <const double*>scale, out)
+        start += period
+
+
+cdef inline vec splat(const char* number, vec unused) noexcept nogil:
+    if vec is vf32:
+        return splat_f32(number)
+    else:
+        return splat_f64(number)
+
+
+cdef inline vec madd(vec a, vec b, vec c) noexcept nogil:
+    if vec is vf32:
+        return madd_f32(a, b, c)
+    else:
+        return madd_f64(a, b, c)
+
+
+cdef inline void dense_tile(const char** rows, Py_ssize_t x, Py_ssize_t rows_count, Py_ssize_t columns,
+                            Py_ssize_t step, const char* weights, const unsigned char* lines, Py_ssize_t count,
+                            bint fused, const vec* scale, bint stream, char* out, Py_ssize_t out_step,
+                            Py_ssize_t width) noexcept nogil:
+    """`count` <= DENSE_ROWS output lines, `width` vectors of each: what is loaded serves every line.
+
+    weights[r * columns + c] is a number; lines[r * columns + c] has bit i set when input row
+    r under column c counts for line i.
+    """
+    cdef vec[16] s  # DENSE_ROWS * DENSE_VECTORS
+    cdef vec[4] a
+    cdef vec w, zero = scale[0] - scale[0]
+    cdef Py_ssize_t r, c, i, v, size = sizeof(float) if vec is vf32 else sizeof(double)
+    cdef const char* at
+    cdef const char* tap
+    cdef int wanted, limit = (1 << count) - 1
+    for i in range(DENSE_ROWS * width):
+        s[i] = -zero  # adding to it changes nothing, not even the sign of a zero
+    for r in range(rows_count + count - 1):
+        at = rows[r] + x
+        tap = weights + r * columns * size
+        for c in range(columns):
+            wanted = lines[r * columns + c] & limit
+            if wanted == (1 << DENSE_ROWS) - 1:
+                for v in range(width):
+                    a[v] = (<const vec*>(at + v * VECTOR_BYTES))[0]
+                for i in range(DENSE_ROWS):
+                    w = splat(tap - i * columns * size, zero)
+                    for v in range(width):
+                        s[i * width + v] = madd(a[v], w, s[i * width + v]) if fused else s[i * width + v] + a[v] * w
+            elif wanted:
+                for v in range(width):
+                    a[v] = (<const vec*>(at + v * VECTOR_BYTES))[0]
+                for i in range(DENSE_ROWS):
+                    if wanted >> i & 1:
+                        w = splat(tap - i * columns * size, zero)
+                        for v in range(width):
+                            s[i * width + v] = madd(a[v], w, s[i * width + v]) if fused else s[i * width + v] + a[v] * w
+            at += step
+            tap += size
+    for i in range(DENSE_ROWS):
+        if limit >> i & 1:
+            store(out + x + i * out_step, VECTOR_BYTES, scale, s + i * width, width, stream)
+
+
+cdef inline void dense_rows(const char** rows, Py_ssize_t rows_count, Py_ssize_t columns, Py_ssize_t step,
+                            const char* weights, const unsigned char* lines, Py_ssize_t count, bint fused, const vec* scale,
+                            bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    """Up to DENSE_ROWS lines of a correlation with many taps; exactly `nbytes`, one vector at least."""
+    cdef Py_ssize_t x = 0
+    while x + DENSE_VECTORS * VECTOR_BYTES <= nbytes:
+        dense_tile(rows, x, rows_count, columns, step, weights, lines, count, fused, scale, stream, out, out_step,
+                   DENSE_VECTORS)
+        x += DENSE_VECTORS * VECTOR_BYTES
+    while x + VECTOR_BYTES <= nbytes:
+        dense_tile(rows, x, rows_count, columns, step, weights, lines, count, fused, scale, stream, out, out_step, 1)
+        x += VECTOR_BYTES
+    if x < nbytes:
+        dense_tile(rows, nbytes - VECTOR_BYTES, rows_count, columns, step, weights, lines, count, fused, scale, False,
+                   out, out_step, 1)
+
+
+# ---- channel mixing -------------------------------------------------------------------
+
+cdef inline void mix_number(const char* at, const char* at4, const char* at8, const char* at12,
+                            Py_ssize_t step, Py_ssize_t step3, const vec* weights, vec* s,
+                            Py_ssize_t pixels, Py_ssize_t width) noexcept nogil:
+    """Adds what one number under each pixel gives: pixels * width products.
+
+    Four pointers and two steps address sixteen pixels without arithmetic.
+    """
+    cdef vec[2] w
+    cdef vec a
+    cdef Py_ssize_t p, v
+    # A line of weights is used up in the time that the next takes to arrive from the second-level cache.
+    for v in range(width):
+        w[v] = weights[v]
+        prefetch(<const char*>(weights + v + 16 * width))
+    for p in range(pixels):
+        a = splat((at if p < 4 else at4 if p < 8 else at8 if p < 12 else at12)
+                  + (step3 if p % 4 == 3 else p % 4 * step), w[0])
+        for v in range(width):
+            s[p * width + v] = madd(a, w[v], s[p * width + v])
+
+
+ctypedef struct Tile:
+    const char** runs          # where the numbers under the first pixel begin: `count` runs of `length` each
+    Py_ssize_t count, length
+    Py_ssize_t step, out_step  # bytes from a pixel to the next
+    const void* weights        # for each number `width` vectors
+    const void* bias
+    const void* scale          # or NULL
+    Py_ssize_t second          # where in a pixel of the result the second vector goes
+    Py_ssize_t partial         # bytes of a vector that is cut; 0: it is not
+    bint stream
+    const char* ahead          # memory to ask for, `step` bytes for a pixel; or NULL
+
+
+cdef inline void mix_tile(const Tile* t, Py_ssize_t x, char* out, Py_ssize_t pixels, Py_ssize_t width,
+                          vec unused) noexcept nogil:
+    """`width` vectors of channels of `pixels` pixels from pixel x on, all of it in registers."""
+    cdef vec[28] s  # TILE_PIXELS * 2
+    cdef vec a
+    cdef Py_ssize_t r, j, p, v, size = sizeof(float) if vec is vf32 else sizeof(double)
+    cdef Py_ssize_t step = t.step, step3 = 3 * step, length = t.length
+    cdef const vec* weights = <const vec*>t.weights
+    cdef const char* at
+    cdef const char* at4
+    cdef const char* at8
+    cdef const char* at12
+    if t.ahead != NULL:
+        for p in range((pixels * step + 63) // 64):
+            prefetch(t.ahead + x * step + 64 * p)
+    for p in range(pixels):
+        for v in range(width):
+            s[p * width + v] = (<const vec*>t.bias)[v]
+    for r in range(t.count):
+        at = t.runs[r] + x * step
+        at4, at8, at12 = at + 4 * step, at + 8 * step, at + 12 * step
+        for j in range(length):
+            mix_number(at, at4, at8, at12, step, step3, weights, s, pixels, width)
+            at += size
+            at4 += size
+            at8 += size
+            at12 += size
+            weights += width
+    if t.scale != NULL:
+        for p in range(pixels * width):
+            s[p] = s[p] * (<const vec*>t.scale)[0]
+    out += x * t.out_step
+    # One loop for each way to write, so that each is unrolled and its vectors stay in their registers.
+    if t.partial:
+        for p in range(pixels):
+            memcpy(out + p * t.out_step, s + p * width, t.partial)
+    elif t.stream:
+        for p in range(pixels):
+            for v in range(width):
+                put(<vec*>(out + v * t.second), s[p * width + v], True)
+            out += t.out_step
+    else:
+        for p in range(pixels):
+            for v in range(width):
+                put(<vec*>(out + v * t.second), s[p * width + v], False)
+            out += t.out_step
 
 
 cdef inline bint any_lane(vec flags) noexcept nogil:
@@ -179,14 +399,14 @@ cdef inline vec gradient_at(const char* p, const char* q, Py_ssize_t radius, Py_
 cdef inline bint gradient_row(const char** rows, Py_ssize_t radius, Py_ssize_t step,
                               const vec* smooth, const vec* difference,
                               const vec* half, const vec* scale, char* smoothed, char* differed,
-                              const char* ahead, Py_ssize_t ahead_step,
+                              const char* ahead,
                               bint stream, char* out, Py_ssize_t nbytes) noexcept nogil:
     """Scaled root mean square of (smooth x difference, difference x smooth), columns `step` apart.
 
     `smoothed` and `differed` receive the two sums down the columns. Exactly `nbytes` are
     written, one vector at least. Returns whether a square left the safe range; `out` is then
     to be computed again from those. While the processor waits for roots, it is asked for
-    the memory at `ahead`, `ahead_step` bytes for every vector.
+    the memory at `ahead`.
     """
     cdef const vec* a
     cdef const vec* b
@@ -207,7 +427,7 @@ cdef inline bint gradient_row(const char** rows, Py_ssize_t radius, Py_ssize_t s
         (<vec*>(differed + x))[0] = g
     for n in range(nbytes // VECTOR_BYTES):
         x = n * VECTOR_BYTES
-        prefetch(ahead + n * ahead_step)
+        prefetch(ahead + x)
         g = gradient_at(smoothed + x, differed + x, radius, step, smooth, difference, half, &unsafe)
         put(<vec*>(out + x), g * scale[0], stream)
     if nbytes % VECTOR_BYTES:

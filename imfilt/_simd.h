@@ -114,6 +114,63 @@ static inline double norm_scaled_f64(double a, double b)
     return sqrt((a * a + b * b) * 0.5) * (big < 1.0 ? 0x1p-800 : 0x1p600);
 }
 
+/* a * b + c, rounded once where the machine does it in one instruction. Only where the
+   contract leaves the last bits free: everything else multiplies, then adds. */
+static inline vf32 madd_f32(vf32 a, vf32 b, vf32 c)
+{
+#if defined(__AVX512F__)
+    return (vf32)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (vf32)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+    return (vf32)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+static inline vf64 madd_f64(vf64 a, vf64 b, vf64 c)
+{
+#if defined(__AVX512F__)
+    return (vf64)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__FMA__)
+    return (vf64)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+    return (vf64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+    return a * b + c;
+#endif
+}
+
+/* One number in all lanes: x - 0 is x for every x, and costs nothing. */
+static inline vf32 splat_f32(const char *p)
+{
+    float x;
+    memcpy(&x, p, sizeof x);
+    return x - (vf32){0};
+}
+
+static inline vf64 splat_f64(const char *p)
+{
+    double x;
+    memcpy(&x, p, sizeof x);
+    return x - (vf64){0};
+}
+
+/* What fits into the registers: pixels of a channel-mixing tile (times two vectors of
+   channels), and of the smaller tile for what is left over; vectors in a row of a dense tile
+   of DENSE_ROWS output rows. */
+#define DENSE_ROWS 4
+#if defined(__AVX512F__)
+#define TILE_PIXELS 12
+#define SMALL_TILE 4
+#define DENSE_VECTORS 4
+#else
+#define TILE_PIXELS 6
+#define SMALL_TILE 2
+#define DENSE_VECTORS 2
+#endif
+
 /* Copies past the caches: for results so large that they would be evicted before
    anyone reads them, which saves reading each line of the result first. */
 static inline void stream_bytes(const char *src, char *dst, ptrdiff_t n)
@@ -139,31 +196,39 @@ static inline void stream_bytes(const char *src, char *dst, ptrdiff_t n)
     memcpy(dst + i, src + i, n - i);
 }
 
-/* The same for one vector, to an address that is a multiple of its size. */
+/* The same for one vector, to an address that is a multiple of STREAM_ALIGNMENT, as NumPy's are. Off
+   its own alignment a vector goes in quarters, which the processor joins with those of its neighbours. */
+#define STREAM_ALIGNMENT 16
+
+static inline void stream_vector(char *dst, const void *src)
+{
+#if defined(__SSE2__)
+#if defined(__AVX512F__)
+    if (((uintptr_t)dst & 63) == 0) {
+        _mm512_stream_si512((__m512i *)dst, _mm512_loadu_si512(src));
+        return;
+    }
+#elif defined(__AVX__)
+    if (((uintptr_t)dst & 31) == 0) {
+        _mm256_stream_si256((__m256i *)dst, _mm256_loadu_si256((const __m256i *)src));
+        return;
+    }
+#endif
+    for (int j = 0; j < VECTOR_BYTES; j += 16)
+        _mm_stream_si128((__m128i *)(dst + j), _mm_loadu_si128((const __m128i *)((const char *)src + j)));
+#else
+    memcpy(dst, src, VECTOR_BYTES);
+#endif
+}
+
 static inline void stream_f32(vf32 *dst, vf32 a)
 {
-#if defined(__AVX512F__)
-    _mm512_stream_ps((float *)dst, (__m512)a);
-#elif defined(__AVX__)
-    _mm256_stream_ps((float *)dst, (__m256)a);
-#elif defined(__SSE2__)
-    _mm_stream_ps((float *)dst, (__m128)a);
-#else
-    *dst = a;
-#endif
+    stream_vector((char *)dst, &a);
 }
 
 static inline void stream_f64(vf64 *dst, vf64 a)
 {
-#if defined(__AVX512F__)
-    _mm512_stream_pd((double *)dst, (__m512d)a);
-#elif defined(__AVX__)
-    _mm256_stream_pd((double *)dst, (__m256d)a);
-#elif defined(__SSE2__)
-    _mm_stream_pd((double *)dst, (__m128d)a);
-#else
-    *dst = a;
-#endif
+    stream_vector((char *)dst, &a);
 }
 
 static inline void prefetch(const char *src)

@@ -9,7 +9,7 @@ from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport gather, read_fn, reader, real, write_fn, writer
-from imfilt._rows cimport VECTOR_BYTES, vec, vf32, vf64
+from imfilt._rows cimport STREAM_ALIGNMENT, VECTOR_BYTES, vec, vf32, vf64
 
 cdef extern from "<stdlib.h>" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -42,7 +42,7 @@ ctypedef struct Sweep:
     read_fn read
     # the result: pixels of a row are packed
     char* dst
-    Py_ssize_t out_width, dst_step, dst_itemsize
+    Py_ssize_t out_width, out_channels, dst_step, dst_itemsize
     write_fn write
     # the frame, see imfilt/_engine/plan.py
     bint wide, streamed
@@ -50,12 +50,22 @@ ctypedef struct Sweep:
     double cval, low, scale
     Py_ssize_t top, left, rows, columns
     Py_ssize_t stride_y, stride_x, up_y, up_x
-    Py_ssize_t strip, chunk, block      # the chunk in numbers, not pixels
+    Py_ssize_t strip, chunk, block      # the chunk in numbers of the result, not pixels
+    Py_ssize_t grain, together          # a chunk is a multiple of; lines that are made at a time
+    bint in_place                       # rows need not be copied where they lie inside an image of numbers
+    Py_ssize_t margin                   # if so, the fewest pixels of a strip at the left or right border
+    Py_ssize_t numbers                  # of the line at hand
     Py_ssize_t y0, y1
-    # scratch: bytes of a number, of a pixel of numbers, of a row of the ring and of a line
+    # scratch: bytes of a number, of a source pixel as numbers, of a row of the ring and of a line
     Py_ssize_t size, pixel, ring_step, line_step
+    # A row of the ring has `parts` pictures of the source row in each of stride_x phases, at part_step
+    # bytes and `cell` bytes a pixel. (x * advance) // over: where what number x of the result needs begins.
+    Py_ssize_t parts, part_step, cell, advance, over
+    const Py_ssize_t* picks    # the source channel of each channel of each part; NULL: one part, all channels
+    char* unpicked
     double[8] scale_vector     # the scale in all lanes of the widest vector
     double[8] half_vector      # and 0.5
+    const void* scaled         # the scale; NULL if it is 1
     Py_ssize_t span            # source pixels of the widest strip
     Py_ssize_t x_first, before, after   # of the strip at hand: first column, how many lie outside
     Py_ssize_t* outside        # where each of those is: see set_strip
@@ -68,10 +78,11 @@ ctypedef void (*load_row)(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels,
 # Prepares `count` lines of `nbytes` of numbers; rows[] starts at the first source row of the first.
 ctypedef void (*begin_block)(Sweep* s, void* work, const char** rows, Py_ssize_t count,
                              Py_ssize_t nbytes) noexcept nogil
-# Makes the i-th of those lines, which belongs to output row y + i: exactly `nbytes`, one vector
-# at least, past the caches if `stream`.
+# Makes lines i ... i + count of those, which belong to output rows y + i ...: exactly `nbytes` of each,
+# one vector at least, past the caches if `stream`.
 ctypedef void (*make_line)(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
-                           bint stream, char* out, Py_ssize_t nbytes) noexcept nogil
+                           Py_ssize_t count, bint stream, char* out, Py_ssize_t out_step,
+                           Py_ssize_t nbytes) noexcept nogil
 
 
 # ---- scratch ------------------------------------------------------------------
@@ -152,6 +163,14 @@ cdef inline Py_ssize_t fold(Py_ssize_t i, Py_ssize_t n, int mode) noexcept nogil
     return period - 1 - i if mode == REFLECT else period - i
 
 
+cdef inline const char* inside(Sweep* s, Py_ssize_t y) noexcept nogil:
+    """Column x_first of row y where it lies in the image; NULL for the constant."""
+    y = fold(y, s.height, s.mode)
+    if y < 0:
+        return NULL
+    return s.src + y * s.row_step + s.x_first * s.pixel
+
+
 cdef inline void fill(Sweep* s, char* dst, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
@@ -219,26 +238,54 @@ cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept 
             s.outside[i] = -1 - x
 
 
-cdef inline void spaced(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_t dst_step,
-                        Py_ssize_t pixels, Py_ssize_t channels) noexcept nogil:
-    """Copies pixels between rows that hold every src_step-th, every dst_step-th pixel. In place
-    for dst_step 1."""
+cdef inline void pick(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_t dst_step, Py_ssize_t pixels,
+                      Py_ssize_t channels, const Py_ssize_t* picks) noexcept nogil:
+    """Copies pixels, steps in numbers; channel c from picks[c], or from c for NULL."""
     cdef Py_ssize_t x, c
     if channels == 1:
+        src += picks[0] if picks != NULL else 0
         for x in range(pixels):
             dst[x * dst_step] = src[x * src_step]
+    elif picks != NULL:
+        for x in range(pixels):
+            for c in range(channels):
+                dst[x * dst_step + c] = src[x * src_step + picks[c]]
     else:
         for x in range(pixels):
             for c in range(channels):
-                dst[x * dst_step * channels + c] = src[x * src_step * channels + c]
+                dst[x * dst_step + c] = src[x * src_step + c]
+
+
+cdef inline void read_parts(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
+    """A row of the ring: parts and phases of a source row, or the source row itself."""
+    cdef Py_ssize_t part, phase, count, channels = s.cell // s.size
+    cdef const Py_ssize_t* picks
+    if s.picks == NULL and s.stride_x == 1:
+        read_row(s, work, y, pixels, dst)
+        return
+    read_row(s, work, y, pixels, s.unpicked)
+    for part in range(s.parts):
+        picks = NULL
+        if s.picks != NULL:
+            picks = s.picks + part * channels
+        for phase in range(min(s.stride_x, pixels)):
+            count = (pixels - phase + s.stride_x - 1) // s.stride_x
+            if s.wide:
+                pick(<const double*>(s.unpicked + phase * s.pixel), s.stride_x * s.channels, <double*>dst,
+                     channels, count, channels, picks)
+            else:
+                pick(<const float*>(s.unpicked + phase * s.pixel), s.stride_x * s.channels, <float*>dst,
+                     channels, count, channels, picks)
+            dst += s.part_step
+
+
+cdef inline Py_ssize_t column_at(Sweep* s, Py_ssize_t part, Py_ssize_t column) noexcept nogil:
+    """Where the pixels under a column of a kernel begin, in a row of the ring."""
+    return (part * s.stride_x + column % s.stride_x) * s.part_step + column // s.stride_x * s.cell
 
 
 cdef inline void write_line(Sweep* s, char* line, Py_ssize_t n, char* dst) noexcept nogil:
-    """`n` numbers of a line, every stride_x-th pixel, rounded to the result's type."""
-    if s.stride_x > 1 and s.wide:
-        spaced(<const double*>line, s.stride_x, <double*>line, 1, n // s.channels, s.channels)
-    elif s.stride_x > 1:
-        spaced(<const float*>line, s.stride_x, <float*>line, 1, n // s.channels, s.channels)
+    """`n` numbers of a line, rounded to the result's type."""
     if s.write == NULL:
         memcpy(dst, line, n * s.size)
     elif s.streamed:
@@ -249,20 +296,46 @@ cdef inline void write_line(Sweep* s, char* line, Py_ssize_t n, char* dst) noexc
 
 
 cdef inline void make_lines(Sweep* s, void* work, begin_block begin, make_line make, const char** rows,
-                            Py_ssize_t y, Py_ssize_t count, Py_ssize_t n, char* line, char* dst) noexcept nogil:
+                            Py_ssize_t y, Py_ssize_t count, Py_ssize_t n, char* lines, char* dst) noexcept nogil:
     """`n` numbers of each of `count` output rows, the first of them at `dst`."""
-    cdef Py_ssize_t i, nbytes = ((n // s.channels - 1) * s.stride_x + 1) * s.pixel if s.stride_x > 1 else n * s.size
+    cdef Py_ssize_t i, t, lot, nbytes = n * s.size
     # Numbers of the result's type need no rounding: their line is the result itself.
-    cdef bint direct = s.write == NULL and s.stride_x == 1 and nbytes >= VECTOR_BYTES
+    cdef bint direct = s.write == NULL and nbytes >= VECTOR_BYTES, stream
+    s.numbers = n
     if begin != NULL:
         begin(s, work, rows, count, padded(nbytes))
-    for i in range(count):
+    i = 0
+    while i < count:
+        lot = min(s.together, count - i)
         if direct:
-            make(s, work, rows, y, i, s.streamed and (<size_t>dst) % VECTOR_BYTES == 0, dst, nbytes)
+            stream = (s.streamed and (<size_t>dst) % STREAM_ALIGNMENT == 0
+                      and (lot == 1 or s.dst_step % STREAM_ALIGNMENT == 0))
+            make(s, work, rows, y, i, lot, stream, dst, s.dst_step, nbytes)
         else:
-            make(s, work, rows, y, i, False, line, padded(nbytes))
-            write_line(s, line, n, dst)
-        dst += s.dst_step
+            make(s, work, rows, y, i, lot, False, lines, s.line_step,
+                 nbytes if s.in_place and nbytes >= VECTOR_BYTES else padded(nbytes))
+            for t in range(lot):
+                write_line(s, lines + t * s.line_step, n, dst + t * s.dst_step)
+        dst += lot * s.dst_step
+        i += lot
+
+
+cdef inline Py_ssize_t strip_end(Sweep* s, Py_ssize_t x0) noexcept nogil:
+    """Where the strip that begins at x0 ends. In place, strips at the borders are as narrow as may be."""
+    cdef Py_ssize_t x1 = min(x0 + s.strip, s.out_width), first, last
+    if not s.in_place:
+        return x1
+    first = (s.left * s.up_x + s.stride_x - 1) // s.stride_x if s.left > 0 else 0
+    last = ((s.width - s.columns + s.left) * s.up_x) // s.stride_x + 1 if s.width >= s.columns - s.left else 0
+    if first > 0:
+        first = (max(first, s.margin) + s.up_x - 1) // s.up_x * s.up_x
+    if last < s.out_width:
+        last = max(min(last, s.out_width - s.margin), 0) // s.up_x * s.up_x
+    if x0 < first:
+        return min(x1, first)
+    if x0 < last:
+        return min(x1, last)
+    return x1
 
 
 cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
@@ -271,29 +344,32 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
     cdef Py_ssize_t gathered = 1 if s.packed else s.span * s.channels * s.itemsize
     cdef Py_ssize_t narrowed = s.chunk * s.dst_itemsize if s.streamed else 1
     cdef Py_ssize_t pointers = slots * <Py_ssize_t>sizeof(void*), indices = s.span * <Py_ssize_t>sizeof(Py_ssize_t)
-    cdef Py_ssize_t strips = (s.out_width + s.strip - 1) // s.strip, n, x0, x1, x, y, count, pixels, i
-    cdef Py_ssize_t first, last, loaded, numbers
+    cdef Py_ssize_t x0 = 0, x1, x, y, count, pixels, i, first, last, loaded, numbers
+    cdef bint in_place
     cdef char* dst
     cdef int status = -1
-    cdef char* memory = scratch(lined(slots * s.ring_step) + lined(s.line_step) + lined(pointers)
-                                + lined(indices) + lined(gathered) + lined(narrowed))
+    cdef Py_ssize_t unpicked = 1 if s.picks == NULL and s.stride_x == 1 else row_bytes(s.span * s.pixel)
+    cdef char* memory = scratch(lined(slots * s.ring_step) + lined(s.together * s.line_step) + lined(pointers)
+                                + lined(indices) + lined(gathered) + lined(narrowed) + lined(unpicked))
     cdef char* left = memory
     cdef char* ring
-    cdef char* line
+    cdef char* lines
     cdef const char** rows
     if memory != NULL:
         ring = take(&left, slots * s.ring_step)
-        line = take(&left, s.line_step)
+        lines = take(&left, s.together * s.line_step)
         rows = <const char**>take(&left, pointers)
         s.outside = <Py_ssize_t*>take(&left, indices)
         s.gathered = take(&left, gathered)
         s.narrowed = take(&left, narrowed)
+        s.unpicked = take(&left, unpicked)
         status = 0
-        for n in range(strips):
-            x0 = n * s.strip
-            x1 = min(x0 + s.strip, s.out_width)
+        while x0 < s.out_width:
+            x1 = strip_end(s, x0)
             pixels = ((x1 - 1) * s.stride_x // s.up_x) - (x0 * s.stride_x // s.up_x) + s.columns
             set_strip(s, x0, pixels)
+            in_place = (s.in_place and s.before + s.after == 0
+                        and (x1 - x0) * s.out_channels * s.size >= VECTOR_BYTES)
             loaded = first_row(s, s.y0)
             y = s.y0
             while y < s.y1:
@@ -301,24 +377,32 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
                 first = first_row(s, y)
                 last = first_row(s, y + count - 1) + s.rows
                 for i in range(max(loaded, first), last):
-                    load(s, work, i, pixels, ring + (i + s.top) % slots * s.ring_step)
+                    if not in_place or inside(s, i) == NULL:
+                        load(s, work, i, pixels, ring + (i + s.top) % slots * s.ring_step)
                 loaded = last
                 x = 0
-                while x < (x1 - x0) * s.channels:
-                    dst = s.dst + y * s.dst_step + (x0 * s.channels + x) * s.dst_itemsize
-                    numbers = min(s.chunk, (x1 - x0) * s.channels - x)
-                    if s.streamed and s.write == NULL and s.stride_x == 1 and (<size_t>dst) % 64:
+                while x < (x1 - x0) * s.out_channels:
+                    dst = s.dst + y * s.dst_step + (x0 * s.out_channels + x) * s.dst_itemsize
+                    numbers = min(s.chunk, (x1 - x0) * s.out_channels - x)
+                    if in_place and (x1 - x0) * s.out_channels - x - numbers < VECTOR_BYTES // s.size:
+                        numbers = (x1 - x0) * s.out_channels - x  # so that no line is shorter than a vector
+                    if s.streamed and s.write == NULL and s.grain == 1 and (<size_t>dst) % 64:
                         # From here to the next whole line of cache, then on from there.
                         numbers = min(numbers, (64 - <Py_ssize_t>((<size_t>dst) % 64)) // s.size)
                     for i in range(last - first):
-                        rows[i] = (ring + (first + i + s.top) % slots * s.ring_step
-                                   + (x * s.size if s.stride_x == 1 else x // s.channels * s.stride_x * s.pixel))
+                        rows[i] = NULL
+                        if in_place:
+                            rows[i] = inside(s, first + i)
+                        if rows[i] == NULL:
+                            rows[i] = ring + (first + i + s.top) % slots * s.ring_step
+                        rows[i] += x * s.advance // s.over
                     s.ahead = rows[0]
                     if s.packed and s.itemsize == s.size and 0 <= last < s.height:
-                        s.ahead = s.src + last * s.row_step + (x0 * s.channels + x) * s.size
-                    make_lines(s, work, begin, make, rows, y, count, numbers, line, dst)
+                        s.ahead = s.src + last * s.row_step + max(s.x_first, 0) * s.pixel + x * s.advance // s.over
+                    make_lines(s, work, begin, make, rows, y, count, numbers, lines, dst)
                     x += numbers
                 y += count
+            x0 = x1
     free(memory)
     if s.streamed:
         stream_end()
@@ -327,14 +411,18 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
 
 cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
                  Py_ssize_t y0, Py_ssize_t y1) except -1:
-    """Fills a Sweep, and refuses what would read or write outside the arrays."""
+    """Fills a Sweep, and refuses what would read or write outside the arrays.
+
+    For a loop that computes channel by channel, from rows of the ring as they were read; others change that
+    (see `arrange`), and look at out_channels for themselves.
+    """
     cdef cnp.npy_intp* shape = cnp.PyArray_DIMS(src)
     cdef cnp.npy_intp* steps = cnp.PyArray_STRIDES(src)
     cdef cnp.npy_intp* dst_shape = cnp.PyArray_DIMS(dst)
     cdef int ndim = cnp.PyArray_NDIM(src)
     cdef double half = 0.5
-    if ndim != cnp.PyArray_NDIM(dst) or not 2 <= ndim <= 3:
-        raise ValueError("core: src and dst must both have two or three dimensions")
+    if not 2 <= ndim <= 3 or not 2 <= cnp.PyArray_NDIM(dst) <= 3:
+        raise ValueError("core: src and dst must have two or three dimensions")
     s.src = cnp.PyArray_BYTES(src)
     s.height, s.width, s.channels = shape[0], shape[1], shape[2] if ndim == 3 else 1
     s.itemsize = cnp.PyArray_ITEMSIZE(src)
@@ -345,7 +433,7 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
                 and (s.pixel_step == s.channels * s.itemsize or s.width == 1)
                 and (s.channel_step == s.itemsize or s.channels == 1))
     s.dst = cnp.PyArray_BYTES(dst)
-    s.out_width = dst_shape[1]
+    s.out_width, s.out_channels = dst_shape[1], dst_shape[2] if cnp.PyArray_NDIM(dst) == 3 else 1
     s.dst_step = cnp.PyArray_STRIDES(dst)[0]
     s.dst_itemsize = cnp.PyArray_ITEMSIZE(dst)
 
@@ -365,15 +453,19 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
 
     if s.read == NULL or s.write == NULL:
         raise TypeError(f"core: no loop for {src.dtype} to {dst.dtype}")
-    if min(s.height, s.width, s.channels, s.rows, s.columns, s.strip, s.chunk, s.block,
+    if min(s.height, s.width, s.channels, s.out_channels, s.rows, s.columns, s.strip, s.chunk, s.block,
            s.stride_y, s.stride_x, s.up_y, s.up_x) < 1:
         raise ValueError("core: sizes and steps must be positive")
-    if not 0 <= y0 <= y1 <= dst_shape[0] or (ndim == 3 and dst_shape[2] != s.channels):
-        raise ValueError("core: rows or channels outside the result")
+    if (s.stride_x > 1 or s.stride_y > 1) and (s.up_x > 1 or s.up_y > 1):
+        raise ValueError("core: a sweep steps in the source or in the result")
+    if s.strip % s.up_x and s.strip < s.out_width:
+        raise ValueError("core: strips of whole source pixels are needed")
+    if not 0 <= y0 <= y1 <= dst_shape[0]:
+        raise ValueError("core: rows outside the result")
     if not cnp.PyArray_ISWRITEABLE(dst) or not cnp.PyArray_ISALIGNED(dst) or cnp.PyArray_ISBYTESWAPPED(dst):
         raise ValueError("core: dst must be writeable, aligned and in native byte order")
-    if (cnp.PyArray_STRIDES(dst)[1] != s.channels * s.dst_itemsize and s.out_width > 1) or (
-            ndim == 3 and s.channels > 1 and cnp.PyArray_STRIDES(dst)[2] != s.dst_itemsize):
+    if (cnp.PyArray_STRIDES(dst)[1] != s.out_channels * s.dst_itemsize and s.out_width > 1) or (
+            s.out_channels > 1 and cnp.PyArray_STRIDES(dst)[2] != s.dst_itemsize):
         raise ValueError("core: the pixels of a row of dst must be packed")
 
     s.strip = min(s.strip, max(s.out_width, 1))
@@ -384,16 +476,49 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     else:
         spread(&s.scale, 1, <vf32*>s.scale_vector)
         spread(&half, 1, <vf32*>s.half_vector)
+    s.scaled = NULL
+    if s.scale != 1:
+        s.scaled = s.scale_vector
     s.pixel = s.channels * s.size
     s.span = (s.strip - 1) * s.stride_x // s.up_x + 1 + s.columns
-    s.ring_step = row_bytes(s.span * s.pixel)
-    s.line_step = row_bytes(((min(s.chunk, s.strip) - 1) * s.stride_x + s.columns) * s.pixel)
-    s.chunk = min(s.chunk, s.strip) * s.channels
-    if s.stride_x == 1 and s.chunk * s.size >= 64:  # whole lines of cache; else whole pixels
-        s.chunk = s.chunk * s.size // 64 * 64 // s.size
+    s.chunk = min(s.chunk, s.strip) * s.out_channels
+    s.together = 1
+    s.in_place = False
+    s.margin = 0
+    s.picks = NULL
     if kind_of(dst) == b"f" and s.dst_itemsize == s.size:
         s.write = NULL
+    arrange(s, 1, s.pixel, s.size, 1, 1)
     return 0
+
+
+cdef inline int same_channels(Sweep* s) except -1:
+    if s.out_channels != s.channels:
+        raise ValueError("core: the result must have the channels of the image")
+    return 0
+
+
+cdef inline void arrange(Sweep* s, Py_ssize_t parts, Py_ssize_t cell, Py_ssize_t advance, Py_ssize_t over,
+                         Py_ssize_t grain) noexcept nogil:
+    """The layout of a row of the ring, and chunks of a multiple of `grain` numbers."""
+    cdef Py_ssize_t numbers = s.chunk
+    s.parts, s.cell, s.advance, s.over, s.grain = parts, cell, advance, over, grain
+    s.part_step = row_bytes(((s.span + s.stride_x - 1) // s.stride_x) * cell)
+    s.ring_step = parts * s.stride_x * s.part_step
+    if grain > 1:
+        numbers = max(s.chunk // grain, 1) * grain
+    elif s.chunk * s.size >= 64:  # whole lines of cache; else whole pixels
+        numbers = s.chunk * s.size // 64 * 64 // s.size
+    s.chunk = numbers
+    # A line, or one with the margins of a kernel.
+    s.line_step = row_bytes(VECTOR_BYTES + max(numbers * s.size, numbers * advance // over) + s.columns * max(s.pixel, cell))
+
+
+cdef inline const Py_ssize_t* indices(cnp.ndarray array, Py_ssize_t count) except NULL:
+    if (cnp.PyArray_TYPE(array) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(array)
+            or cnp.PyArray_SIZE(array) != count or count < 1):
+        raise ValueError(f"core: {count} contiguous indices of type intp are needed")
+    return <const Py_ssize_t*>cnp.PyArray_DATA(array)
 
 
 cdef inline const double* taps(cnp.ndarray weights, Py_ssize_t count) except NULL:

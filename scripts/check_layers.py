@@ -18,6 +18,8 @@ FLOORS = {
     "imfilt._cpu": 1,
     "imfilt._engine": 2,
     "imfilt.kernels": 3,
+    "imfilt.separability": 3,
+    "imfilt.shapes": 3,
     "imfilt.convolution": 3,
     "imfilt.filters": 4,
     "imfilt.images": 4,

@@ -257,7 +257,7 @@ def force_bands(monkeypatch, tall):
 
     monkeypatch.setattr(plan, "_bands", bands)
     monkeypatch.setattr(plan, "SERIAL_NS", -1.0)
-    plan.make.cache_clear()
+    plan.forget()
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
@@ -278,19 +278,19 @@ def test_threads_bands_and_strips_do_not_change_a_bit(build, photo, monkeypatch,
                         )
                 if build == "numpy":
                     break
-        plan.make.cache_clear()
+        plan.forget()
 
 
 def test_streamed_results_have_the_same_bits(build, photo, monkeypatch):
     want = [imfilt.sobel(photo), imfilt.roberts(photo, dtype=np.uint8), imfilt.farid(photo / 255)]
     monkeypatch.setattr(plan, "STREAM_BYTES", 0)
-    plan.make.cache_clear()
+    plan.forget()
     for width in (600, 599, 7):
         view = photo[:, :width]
         got = [imfilt.sobel(view), imfilt.roberts(view, dtype=np.uint8), imfilt.farid(view / 255)]
         for g, w in zip(got, want, strict=True):
             assert_same_bits(g[:, : width - 5], np.ascontiguousarray(w[:, : width - 5]))
-    plan.make.cache_clear()
+    plan.forget()
 
 
 @given(shape=st.tuples(st.integers(1, 50), st.integers(1, 200)), offset=st.integers(0, 63), seed=st.integers(0, 99))
@@ -349,7 +349,7 @@ def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
     try:
         image = np.zeros((8, 9), np.float32)
         kernel = imfilt.filters.edges.gradient_kernel((1.0, 2.0, 1.0), (1.0, 0.0, -1.0))
-        step = plan.make(kernel, (8, 9, 1), image.dtype, image.dtype, 2, 0.0, False).steps[0]
+        step = plan.make(kernel, (8, 9, 1), image.dtype, image.dtype, 2, 0.0, False, (8, 9), isa.core.LANES).steps[0]
         smooth, difference = step.taps
         core = isa.core
 
@@ -358,7 +358,7 @@ def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
             with pytest.raises((ValueError, TypeError)):
                 core.gradient(src, dst, frame, *taps, y0, y1)
             with pytest.raises((ValueError, TypeError)):
-                core.separable(src, dst, frame, *taps, y0, y1)
+                core.separable(src, dst, frame, *taps, 1, 1, 1, y0, y1)
 
         refused(y1=9)
         refused(y0=-1)
@@ -378,7 +378,18 @@ def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
         for field in ("rows", "columns", "strip", "chunk", "block", "stride_y", "up_x"):
             refused(frame=step.frame._replace(**{field: 0}))
         with pytest.raises(ValueError, match="outside the frame"):
-            core.direct(image, image.copy(), step.frame, np.array([0, 3], np.intp), np.ones(1), 1, 0, 8)
+            core.direct(
+                image,
+                image.copy(),
+                step.frame,
+                np.array([0, 3, 0], np.intp),
+                np.ones(1),
+                np.array([0, 1], np.intp),
+                np.zeros(0, np.intp),
+                False,
+                0,
+                8,
+            )
     finally:
         isa.use(before)
 
@@ -458,7 +469,7 @@ def test_an_interrupt_stops_the_call_and_nothing_writes_afterwards(monkeypatch, 
         dst[y0:y1] = 1
         done.append(y0)
 
-    monkeypatch.setattr(isa, "core", type("Core", (), {"gradient": staticmethod(slow)}))
+    monkeypatch.setattr(isa, "core", type("Core", (), {"gradient": staticmethod(slow), "LANES": 16}))
     force_bands(monkeypatch, 4)
     out = np.zeros((400, 20))
     with imfilt.num_threads(workers), pytest.raises(KeyboardInterrupt):
@@ -467,7 +478,7 @@ def test_an_interrupt_stops_the_call_and_nothing_writes_afterwards(monkeypatch, 
     assert count < 100
     time.sleep(0.05)
     assert len(done) == count
-    plan.make.cache_clear()
+    plan.forget()
 
 
 def test_an_error_on_another_thread_reaches_the_caller():
@@ -602,7 +613,9 @@ def test_sizes_are_counted_in_64_bits():
     row = np.random.default_rng(12).integers(0, 256, (1, 1 << 16), np.uint8)
     tall = np.broadcast_to(row, (1 << 16, 1 << 16))
     kernel = imfilt.filters.edges._ROBERTS_POSITIVE
-    step = plan.make(kernel, (*tall.shape, 1), tall.dtype, np.dtype("u1"), 2, 0.0, False).steps[0]
+    step = plan.make(
+        kernel, (*tall.shape, 1), tall.dtype, np.dtype("u1"), 2, 0.0, False, tall.shape, isa.core.LANES
+    ).steps[0]
     out = np.lib.stride_tricks.as_strided(np.zeros(row.shape, np.uint8), tall.shape, (0, 1))
     step_function = getattr(isa.core, step.loop)
     step_function(tall, out, step.frame, *step.taps, (1 << 16) - 4, 1 << 16)

@@ -43,7 +43,7 @@ def test_a_pixel_reads_its_halo_and_nothing_else(name):
 
 def test_plans_are_kept_and_found_again():
     kernel = KERNELS["sobel"]
-    arguments = ((40, 50, 1), np.dtype("f4"), np.dtype("f4"), 2, 0.0, True)
+    arguments = ((40, 50, 1), np.dtype("f4"), np.dtype("f4"), 2, 0.0, True, (40, 50), 16)
     assert plan.make(kernel, *arguments) is plan.make(kernel, *arguments)
 
 
@@ -51,10 +51,13 @@ def test_a_small_image_takes_the_exact_gaussian_and_a_large_one_the_fast():
     u1 = np.dtype("u1")
     exact = smoothing._parameters(5.0, 4.0, 0, None)[-1]
     fast = multirate_kernel((5.0, 5.0), 4.0, 2 * smoothing.INVISIBLE / 255, exact)
-    assert plan.make(fast, (16, 16, 1), u1, u1, 1, 0.0, True).kernel is exact
-    large = plan.make(fast, (2000, 2000, 1), u1, u1, 1, 0.0, True)
-    assert large.kernel is fast
-    assert large.cost < plan.make(exact, (2000, 2000, 1), u1, u1, 1, 0.0, True).cost
+
+    def made(kernel, n):
+        return plan.make(kernel, (n, n, 1), u1, u1, 1, 0.0, True, (n, n), 16)
+
+    assert made(fast, 16) is made(exact, 16)
+    assert len(made(fast, 2000).steps) == 3
+    assert made(fast, 2000).cost < made(exact, 2000).cost
 
 
 def test_bands_cover_the_rows_once():

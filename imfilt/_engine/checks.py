@@ -8,8 +8,10 @@ import numpy as np
 from imfilt._engine import dtypes
 
 
-def as_image(image, channel_axis):
+def as_image(image, channel_axis, batch=False):
     """An array of two dimensions, or three with channels, and its channel axis (or None).
+
+    With `batch`, also an array of four dimensions, images first.
 
     Returns
     -------
@@ -27,17 +29,20 @@ def as_image(image, channel_axis):
         )
     if image.ndim == 2:
         return image, None
-    if image.ndim != 3:
+    if image.ndim != 3 and not (batch and image.ndim == 4):
         raise ValueError(
-            f"image must have two dimensions, or three with channels, not shape {image.shape}"
-            + ("; filter the images of a stack one by one" if image.ndim > 3 else "")
+            f"image must have two dimensions, or three with channels{', or four with images first' * batch}, "
+            f"not shape {image.shape}" + ("; filter the images of a stack one by one" if image.ndim > 3 + batch else "")
         )
     if channel_axis is None:
         raise ValueError(
             f"image of shape {image.shape} with channel_axis=None is a volume, which imfilt does not filter; "
             "name the channels' axis (channel_axis=-1), or filter the slices one by one"
         )
-    return image, axis_number(channel_axis, 3, "channel_axis")
+    axis = axis_number(channel_axis, image.ndim, "channel_axis")
+    if image.ndim == 4 and axis == 0:
+        raise ValueError("channel_axis must not be 0 for four dimensions: the first is that of the images")
+    return image, axis
 
 
 def _as_array(image):
@@ -176,3 +181,244 @@ def kernel_size(sigmas, truncate, orders):
             raise ValueError(f"order must be at most {LARGEST_ORDER}, not {order}")
         if order and (sigma == 0 or int(truncate * sigma + 0.5) < 1):
             raise ValueError(f"order {order} needs a kernel of three taps or more: sigma {sigma}, truncate {truncate}")
+
+
+def at_least(value, name, least):
+    """A whole number, `least` or more, and not a bool."""
+    wrong = f"{name} must be a whole number of {least} or more, not {value!r}"
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(wrong) from None
+    if isinstance(value, bool):
+        raise TypeError(wrong)
+    if number < least:
+        raise ValueError(wrong)
+    return number
+
+
+def steps(value, name, least=1):
+    """Whole numbers for rows and columns: a stride, a dilation; from 0, an output_padding."""
+    return pair(value, name, lambda one, name: at_least(one, name, least))
+
+
+PADDINGS = ("valid", "same", "same_lower", "full")
+
+
+def padding(value):
+    """The name of a padding, or ((top, bottom), (left, right))."""
+    wrong = (
+        "padding must be a whole number of 0 or more, (rows, columns), ((top, bottom), (left, right)) or one of "
+        f"{', '.join(map(repr, PADDINGS))}, not {value!r}"
+    )
+    if isinstance(value, str):
+        if value not in PADDINGS:
+            raise ValueError(wrong)
+        return value
+    try:
+        return pair(value, "padding", lambda axis, name: steps(axis, name, 0))
+    except (TypeError, ValueError) as error:
+        raise type(error)(wrong) from None
+
+
+def _shape(value, name, forms, least):
+    """A tuple of whole numbers, as many as one of the forms has."""
+    wrong = f"{name} must be {' or '.join(forms)}, whole numbers of {least} or more, not {value!r}"
+    try:
+        numbers = tuple(at_least(number, name, least) for number in value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(wrong) from None
+    if len(numbers) not in [form.count(",") + 1 for form in forms]:
+        raise ValueError(wrong)
+    return numbers
+
+
+def image_shape(shape):
+    """The shape of an image or a batch of images, channels last."""
+    return _shape(shape, "shape", ("(H, W)", "(H, W, C)", "(N, H, W, C)"), 0)
+
+
+def weight_shape(weight, name, *forms):
+    """The shape of a weight, in one of the forms, as in "(C, kH, kW)"."""
+    return _shape(weight, name, forms, 1)
+
+
+def groups(value, *channels):
+    """A whole number that divides each number of channels."""
+    number = at_least(value, "groups", 1)
+    if any(count % number for count in channels):
+        raise ValueError(
+            f"groups must divide the numbers of channels ({', '.join(map(str, channels))}), not be {number}"
+        )
+    return number
+
+
+def weight_channels(weight, name, takes, shape, has):
+    if takes != has:
+        raise ValueError(f"{name} {weight} takes images of {takes} channels, but shape {shape} has {has}")
+
+
+def kernel_fits(kernel, dilation, padded):
+    """A dilated kernel that is not larger than the padded image."""
+    spans = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    if any(span > n for span, n in zip(spans, padded, strict=True)):
+        raise ValueError(
+            f"kernel {kernel} with dilation {dilation} spans {spans} rows and columns, "
+            f"but the padded image has only {padded}"
+        )
+
+
+def output_padding(value, stride, dilation):
+    """Rows and columns added to the output of a transposed convolution: PyTorch's rule."""
+    if any(added >= max(both) for added, *both in zip(value, stride, dilation, strict=True)):
+        raise ValueError(
+            f"output_padding must be smaller than stride {stride} or than dilation {dilation}, "
+            f"for rows and for columns, not {value}"
+        )
+
+
+def output_size(value, least, most, output_padding):
+    """A size that a transposed convolution can have."""
+    if any(output_padding):
+        raise ValueError(f"output_size {value} and output_padding {output_padding} are both given; give one of them")
+    if any(not low <= n <= high for low, n, high in zip(least, value, most, strict=True)):
+        raise ValueError(f"output_size must be between {least} and {most} (rows, columns), not {value}")
+
+
+def something_left(size, result, pads):
+    """A transposed convolution whose padding does not crop everything."""
+    if any(n and out < 1 for n, out in zip(size, result, strict=True)):
+        raise ValueError(f"padding {pads} crops everything: the output would have {result} (rows, columns)")
+
+
+def functions(values):
+    """Something to chain: functions of a shape."""
+    if not values:
+        raise ValueError("chain takes one function of a shape or more, not none")
+    for value in values:
+        if not callable(value):
+            raise TypeError(f"chain takes functions of a shape, not {value!r}")
+
+
+def stage(operation, kind, function, shape):
+    """What a function in a chain returned: an operation on the shape that it was given."""
+    if not isinstance(operation, kind):
+        raise TypeError(f"functions in a chain return an {kind.__name__}, but {function!r} returned {operation!r}")
+    if operation.input != shape:
+        raise ValueError(
+            f"the operations of a chain must fit: {operation.name} takes {operation.input}, "
+            f"but what comes before it gives {shape}"
+        )
+
+
+def plane(shape, axis):
+    """Rows, columns and channels of an image or a batch whose channels are on `axis`."""
+    if axis is None:
+        return (*shape, 1)
+    rows, columns = [n for i, n in enumerate(shape) if i != axis][-2:]
+    return rows, columns, shape[axis]
+
+
+def weight(value, name, *forms):
+    """Weights as contiguous float64, of one of the forms."""
+    array = _numbers(value, name)
+    weight_shape(array.shape, f"the shape of {name}", *forms)
+    return array
+
+
+def bias(value, channels):
+    """A number for each channel of the result, or None."""
+    if value is None:
+        return None
+    array = _numbers(value, "bias")
+    if array.shape != (channels,):
+        raise ValueError(
+            f"bias must have a number for each of the {channels} channels of the result, not {array.shape}"
+        )
+    return array
+
+
+def _numbers(value, name):
+    """Finite real numbers as contiguous float64."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    if not dtypes.is_taken(array.dtype):
+        raise TypeError(f"{name} must hold real numbers, not {array.dtype}")
+    array = np.ascontiguousarray(array, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+    return array
+
+
+def depthwise(weight, name, shape, axis):
+    """The channels of an image, when a depthwise weight has as many."""
+    channels = plane(shape, axis)[2]
+    weight_channels(weight, name, weight[0], shape, channels)
+    return channels
+
+
+def pointwise_follows(weight, channels):
+    if weight[1] != channels:
+        raise ValueError(f"pointwise {weight} takes {weight[1]} channels, but the depthwise part makes {channels}")
+
+
+def not_empty(shape, result):
+    """An image with pixels, unless none are asked for."""
+    if 0 in shape and 0 not in result:
+        raise ValueError(f"image of shape {shape} is empty, but the result would not be: {result}")
+
+
+def origin(value, spans):
+    """Where the centre of a kernel is moved to: it stays inside the kernel."""
+    numbers = pair(value, "origin", _signed)
+    for number, n in zip(numbers, spans, strict=True):
+        if not -(n // 2) <= number <= (n - 1) // 2:
+            raise ValueError(
+                f"origin must be between {-(n // 2)} and {(n - 1) // 2} for a kernel that spans {n}, not {number}"
+            )
+    return numbers
+
+
+def _signed(value, name):
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a whole number, not {value!r}") from None
+
+
+def one_of(value, name, choices):
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}")
+    return value
+
+
+def plan_there_is(name, there, refused):
+    if name not in there:
+        raise ValueError(f"plan {name!r} cannot do this: {refused[name]}")
+
+
+def image_dtype(dtype):
+    result = np.dtype(dtype)
+    if not dtypes.is_taken(result):
+        raise TypeError(f"dtype must be one of {', '.join(d.name for d in dtypes.TAKEN)}, not {result}")
+    return result
+
+
+def grey_or_channels(shape):
+    """The shape of one image, channels last."""
+    return _shape(shape, "shape", ("(H, W)", "(H, W, C)"), 1)
+
+
+def one_dimensional(value, name):
+    """Taps of a column or a row, or of several: (count,) or (terms, count)."""
+    array = _numbers(value, name)
+    if array.ndim not in (1, 2) or not array.size:
+        raise ValueError(f"{name} must hold taps in one dimension, or (terms, taps), not shape {array.shape}")
+    return np.atleast_2d(array)
+
+
+def terms(columns, rows):
+    if len(columns) != len(rows):
+        raise ValueError(f"column and row must have as many terms, not {len(columns)} and {len(rows)}")

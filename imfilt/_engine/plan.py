@@ -4,14 +4,15 @@ A plan depends on shapes, types and parameters, never on pixels, so it is frozen
 It knows its halo (the rows and columns it reads on every side of a pixel).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from math import ceil, inf
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from imfilt._engine import borders, dtypes
+from imfilt._engine import borders, dtypes, spectral
 
 # Scratch. A line of 4 KiB and what it is made of stay in a first-level cache of 32 KiB. Where
 # eight rows are made at a time, their 128 KiB are in the second level anyway, and longer lines
@@ -20,6 +21,12 @@ LINE_BYTES = 4096
 BLOCK_LINE_BYTES = 16384
 RING_BYTES = 256 * 1024
 FEW_ROWS = 5
+DENSE_ROWS = 4  # the core's tile for many taps
+# Channels are mixed from rows that lie in the second level, beside the weights in use.
+MIX_RING_BYTES = 512 * 1024
+MIX_LINE_BYTES = 16384
+MANY_WEIGHTS_BYTES = 512 * 1024  # past the second level: then several lines for each time they are read
+MIX_BLOCK = 4
 # Past this size a result that is made row by row is written around the caches (measured: a
 # tenth faster from there on; below it, whoever reads the result next finds it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
@@ -28,6 +35,7 @@ STREAM_BYTES = 16 * 1024 * 1024
 BAND_NS = 10e6
 SERIAL_NS = 400e3
 READ_NS = 0.1
+PLANS_KEPT = 64  # for each kernel
 
 
 class Frame(NamedTuple):
@@ -60,12 +68,11 @@ class Frame(NamedTuple):
 class Stage:
     """One sweep: a loop of the core, its taps, and what it reads around a pixel.
 
-    For n rows (columns) the result has ceil(n / stride) + extra, or as many as the image when
-    it is the last stage.
+    For n rows (columns) the result has ceil(n / stride) + extra, unless the call names its size.
     """
 
     loop: str
-    taps: tuple
+    taps: tuple | Callable  # or what makes them: (arithmetic's dtype, numbers in a vector) -> tuple
     rows: int
     columns: int
     top: int
@@ -74,14 +81,18 @@ class Stage:
     up: tuple = (1, 1)
     extra: tuple = (0, 0)
     work: float = 1.0  # multiplications per number of the result, roughly
+    rate: float = 0.05  # nanoseconds for one of them
+    channels: int | None = None  # of the result; None: those of the image
+    cells: int | None = None  # numbers that a source pixel becomes in the ring; None: its channels
+    weights: int = 0  # of the matrices that mix channels
+    many: bool = False  # taps enough to make DENSE_ROWS lines at a time
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
 class Kernel:
     """What is to be computed, for an image of any size and type: one stage, or several in a row.
 
-    Kernels are compared by identity: whoever makes them keeps them (see the caches in
-    imfilt/kernels.py), so that plans are found again.
+    Kernels are compared by identity: whoever makes them keeps them, so that plans are found again.
     """
 
     stages: tuple
@@ -89,7 +100,9 @@ class Kernel:
     squares: bool = False  # 16-bit pixels are squared: exact in double only
     halo: tuple = (0, 0, 0, 0)  # rows above and below, columns left and right
     error: float = 0.0  # most that the result may be off, for pixels between -1 and 1
-    exact: "Kernel | None" = None  # the same without error, which may be the cheaper one for a small image
+    reach: float = 0.0  # sum of absolute taps, if all are whole numbers: integer images stay exact
+    others: tuple = ()  # kernels that may take its place: the plan takes the cheapest
+    name: str = ""  # of the way it computes, for whoever asks
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -107,7 +120,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Plan:
-    kernel: Kernel
+    name: str
     steps: tuple
 
     @property
@@ -116,22 +129,31 @@ class Plan:
         return sum(step.cost for step in self.steps)
 
 
-def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale):
+def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, lanes):
     """A stage whose result has `shape` rows and columns of `dtype`."""
     (sy, sx), (uy, ux) = stage.stride, stage.up
-    pixel = max(channels, 1) * (8 if wide else 4)
+    size, made = 8 if wide else 4, stage.channels or channels
+    cell = max(stage.cells or channels, 1) * size
+    pixel = max(made, 1) * size
     # Eight rows share their source rows in the first-level cache, which pays with many of them.
-    block = 8 if stage.loop == "separable" and stage.rows > FEW_ROWS else 1
+    block = 8 if stage.loop == "separable" and stage.rows > FEW_ROWS else DENSE_ROWS if stage.many else 1
+    if stage.weights * size > MANY_WEIGHTS_BYTES and uy == 1:
+        block = MIX_BLOCK
     ring_rows = (block - 1) * sy // uy + stage.rows
-    chunk = max((LINE_BYTES if block == 1 else BLOCK_LINE_BYTES) // (pixel * sx), 32)
-    strip = max(RING_BYTES // (ring_rows * pixel) * ux // sx, 4 * stage.columns * ux // sx, chunk)
+    ring = MIX_RING_BYTES if stage.loop == "mix" else RING_BYTES
+    chunk = max((BLOCK_LINE_BYTES if block == 8 else LINE_BYTES) // pixel, 32)
+    if stage.loop == "fft":
+        return _spectral_step(stage, shape, channels, dtype, wide, border, low, scale)
+    if stage.loop == "depthwise_mix":
+        chunk = max(MIX_LINE_BYTES // cell, 12)
+    strip = max(ring // (ring_rows * cell) * ux // sx, 4 * stage.columns * ux // sx, chunk)
     # Strips of one width, and of whole source pixels where there are phases.
     strips = max(1, ceil(shape[1] / strip))
     strip = max(1, ceil(ceil(shape[1] / strips) / ux)) * ux
-    numbers = shape[0] * shape[1] * channels
+    numbers = shape[0] * shape[1] * made
     frame = Frame(
         wide=wide,
-        streamed=streamed and block == 1 and numbers * dtype.itemsize >= STREAM_BYTES,
+        streamed=streamed and block < 8 and numbers * dtype.itemsize >= STREAM_BYTES,
         mode=border[0],
         cval=border[1],
         low=low,
@@ -145,13 +167,26 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale):
         up_y=uy,
         up_x=ux,
         strip=strip,
-        chunk=chunk,
+        chunk=strip if stage.loop == "mix" else chunk,
         block=block,
     )
-    cost = numbers * (0.5 + 0.05 * stage.work) * (2 if wide else 1)
+    cost = numbers * (0.5 + stage.rate * stage.work) * (2 if wide else 1)
     # A call, its rows, and the pixels of their borders: what counts in small images.
     cost += 4000 + (shape[0] * sy // uy + stage.rows) * (50 + 1.2 * stage.columns * channels)
-    return Step(stage.loop, stage.taps, frame, shape, dtype, _bands(shape[0], numbers, cost, stage.rows), cost)
+    taps = stage.taps(np.float64 if wide else np.float32, lanes) if callable(stage.taps) else stage.taps
+    return Step(stage.loop, taps, frame, shape, dtype, _bands(shape[0], numbers, cost, stage.rows), cost)
+
+
+def _spectral_step(stage, shape, channels, dtype, wide, border, low, scale):
+    """Bands are rows of tiles, so that results do not depend on them."""
+    side, cost = spectral.tile((stage.rows, stage.columns), shape)
+    frame = Frame(
+        wide, False, border[0], border[1], low, scale, stage.top, stage.left, stage.rows, stage.columns,
+        1, 1, 1, 1, strip=side, chunk=side, block=1,
+    )  # fmt: skip
+    down = side - stage.rows + 1
+    bands = tuple((y, min(y + down, shape[0])) for y in range(0, shape[0], down))
+    return Step("fft", (*stage.taps, side), frame, shape, dtype, bands, cost * max(channels, 1) + 100e3)
 
 
 def _bands(height, numbers, cost, rows):
@@ -166,29 +201,59 @@ def _bands(height, numbers, cost, rows):
     return tuple((y, min(y + tall, height)) for y in range(0, height, tall))
 
 
-@lru_cache(maxsize=1024)
-def make(kernel, shape, source, result, border, cval, rescale):
+_plans: WeakKeyDictionary[Kernel, dict] = WeakKeyDictionary()
+
+
+def make(kernel, *call):
+    """The plan of a call, which is kept as long as the kernel is. Arguments: see `_make`."""
+    kept = _plans.get(kernel)
+    if kept is None:
+        kept = _plans[kernel] = {}
+    plan = kept.get(call)
+    if plan is None:
+        if len(kept) >= PLANS_KEPT:
+            kept.clear()
+        plan = kept[call] = _make(kernel, *call)
+    return plan
+
+
+def forget():
+    """Drop every plan that is kept."""
+    _plans.clear()
+
+
+def _make(kernel, shape, source, result, border, cval, rescale, size, lanes):
     """The plan for planes of `shape` (rows, columns, channels) of dtype `source`.
 
-    `border` is a code of borders.py, `cval` counts in the units of the result.
+    `border` is a code of borders.py, `cval` counts in the units of the result. `size` are the rows and columns
+    of the result, `lanes` the numbers of single precision in a vector of the core that will run.
     """
-    height, width, channels = shape
-    wide = dtypes.is_wide(source) or dtypes.is_wide(result) or (kernel.squares and dtypes.is_16_bit(source))
+    plan = _steps(kernel, shape, source, result, border, cval, rescale, size, lanes)
+    for other in kernel.others:  # the first of equals
+        plan = min(plan, make(other, shape, source, result, border, cval, rescale, size, lanes), key=lambda p: p.cost)
+    return plan
+
+
+def is_wide(source, result):
+    """Whether a call computes in double precision, whatever its kernel."""
+    return dtypes.is_wide(source) or dtypes.is_wide(result)
+
+
+def _steps(kernel, shape, source, result, border, cval, rescale, size, lanes):
+    channels = shape[2]
     full = dtypes.full_scale(source) if rescale else 1.0
+    wide = is_wide(source, result) or (kernel.squares and dtypes.is_16_bit(source))
+    # Sums of whole numbers are exact up to 2**24.
+    wide = wide or (source.kind in "iu" and kernel.reach * dtypes.full_scale(source) >= 2**24)
     scale = kernel.gain * (dtypes.full_scale(result) / full if rescale else 1.0)
     low = -full if rescale and source.kind == "i" else -inf
     outside = border, cval * full
     real = np.dtype(np.float64 if wide else np.float32)
     steps: list[Step] = []
-    size = height, width
+    between = shape[:2]
     for stage in kernel.stages[:-1]:
-        size = tuple(ceil(n / s) + e for n, s, e in zip(size, stage.stride, stage.extra, strict=True))
-        steps.append(_step(stage, size, channels, real, wide, False, outside, low, 1.0))
+        between = tuple(ceil(n / s) + e for n, s, e in zip(between, stage.stride, stage.extra, strict=True))
+        steps.append(_step(stage, between, channels, real, wide, False, outside, low, 1.0, lanes))
         outside, low = (borders.MODES["constant"], 0.0), -inf  # the margins are in the small image
-    steps.append(_step(kernel.stages[-1], (height, width), channels, result, wide, True, outside, low, scale))
-    plan = Plan(kernel, tuple(steps))
-    if kernel.exact is not None:
-        exact = make(kernel.exact, shape, source, result, border, cval, rescale)
-        if exact.cost <= plan.cost:
-            return exact
-    return plan
+    steps.append(_step(kernel.stages[-1], size, channels, result, wide, True, outside, low, scale, lanes))
+    return Plan(kernel.name, tuple(steps))

@@ -1,12 +1,15 @@
 """Runs a plan: arrays in, planes and bands through the core, an array out."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from imfilt._engine import borders, checks, isa, plan, threads
+from imfilt._engine import borders, checks, isa, plan, spectral, threads
 
 
 def apply(
-    kernel, image, *, mode, cval, channel_axis=-1, rescale=False, dtype=None, out=None, finish=None
+    kernel, image, *, mode, cval, channel_axis=-1, rescale=False, dtype=None, out=None, finish=None,
+    size=None, channels=None,
 ):  # fmt: skip
     """The image under a kernel.
 
@@ -14,7 +17,8 @@ def apply(
     ----------
     kernel : Kernel
     image : array-like
-        (H, W), or three dimensions with channels on `channel_axis`.
+        (H, W), or three dimensions with channels on `channel_axis`; four with images first, for a kernel that
+        makes channels of its own.
     mode, cval
         The border; `cval` in the units of the rescaled image.
     rescale : bool
@@ -25,27 +29,40 @@ def apply(
         Where the result goes; it may be the image, or share memory with it.
     finish : callable, optional
         Called with the result, as (H, W) or (H, W, C), before `out` is touched for good.
+    size : tuple of int, optional
+        Rows and columns of the result; those of the image if not given.
+    channels : int, optional
+        Of the result, for a kernel that makes channels of its own. One channel of a grey image
+        is a grey image.
 
     Returns
     -------
     ndarray
         `out`, or a new C-contiguous array.
     """
-    array, axis = checks.as_image(image, channel_axis)
+    array, axis = checks.as_image(image, channel_axis, channels is not None)
     cval = cval if type(cval) is float else checks.constant(cval)
     border = borders.code(mode, cval)
     result = checks.result_type(dtype, out, array.dtype)
+    if size is None and channels is None:
+        shape, size = array.shape, _plane_shape(array.shape, axis)[:2]
+    else:
+        shape, size = _result_shape(array.shape, axis, size, channels)
     if out is not None:
-        checks.out_shape(out, array.shape)
-    steps = plan.make(kernel, _plane_shape(array.shape, axis), array.dtype, result, border, cval, rescale).steps
+        checks.out_shape(out, shape)
+    mixed = channels is not None
+    plane = _last(array.shape, axis)[-3:] if mixed and axis is not None else _plane_shape(array.shape, axis)
+    steps = plan.make(kernel, plane, array.dtype, result, border, cval, rescale, size, isa.core.LANES).steps
 
     target = out
-    if out is None or not _fits(out, axis) or np.may_share_memory(out, array):
-        target = np.empty(array.shape, result)
+    if out is None or not _fits(out, axis, mixed) or np.may_share_memory(out, array):
+        target = np.empty(shape, result)
     if target.size:
-        if axis == 0:  # planes one after the other: grey images
-            for source, plane in zip(array, target, strict=True):
-                _run(steps, source, plane)
+        if mixed:
+            _mixed(steps, array, target, axis)
+        elif axis == 0:  # planes one after the other: grey images
+            for source, one in zip(array, target, strict=True):
+                _run(steps, source, one)
         elif axis == 1:
             for c in range(array.shape[1]):
                 _run(steps, array[:, c], target[:, c])
@@ -66,14 +83,44 @@ def _plane_shape(shape, axis):
     return (*shape, 1) if axis is None else (shape[1 - axis], shape[2], 1)
 
 
-def _fits(out, axis):
+def _last(shape, axis):
+    """The shape with its channels last."""
+    return (*shape[:axis], *shape[axis + 1 :], shape[axis])
+
+
+def _result_shape(shape, axis, size, channels):
+    """The shape of a result of `size` rows and columns (or those of the image), and these."""
+    if axis is None:
+        size = size or shape
+        return (size if channels in (None, 1) else (*size, channels)), size
+    moved = _last(shape, axis)
+    size = size or moved[-3:-1]
+    result = [*moved[:-3], *size]
+    result.insert(axis, moved[-1] if channels is None else channels)
+    return tuple(result), size
+
+
+def _fits(out, axis, mixed):
     """Whether the core can write into `out`: native, aligned, the pixels of a row packed."""
     if not (out.flags.aligned and out.dtype.isnative):
         return False
     item, strides, shape = out.itemsize, out.strides, out.shape
-    if axis == 2:
-        return (strides[2] == item or shape[2] == 1) and (strides[1] == shape[2] * item or shape[1] == 1)
-    return strides[-1] == item or shape[-1] == 1
+    if (axis is not None and axis == out.ndim - 1) or (axis is None and out.ndim == 3):
+        return (strides[-1] == item or shape[-1] == 1) and (strides[-2] == shape[-1] * item or shape[-2] == 1)
+    return not (mixed and axis is not None) and (strides[-1] == item or shape[-1] == 1)
+
+
+def _mixed(steps, array, target, axis):
+    """Channels of the result from all those of the image: pixels hold theirs side by side."""
+    if axis is None:
+        _run(steps, array, target)
+        return
+    moved = np.moveaxis(array, axis, -1)
+    packed = target if axis == array.ndim - 1 else np.empty(_last(target.shape, axis), target.dtype)
+    for source, one in zip(moved, packed, strict=True) if array.ndim == 4 else [(moved, packed)]:
+        _run(steps, source, one)
+    if packed is not target:
+        target[...] = np.moveaxis(packed, -1, axis)
 
 
 def _run(steps, source, result):
@@ -82,7 +129,7 @@ def _run(steps, source, result):
         target = result
         if step is not steps[-1]:
             target = np.empty(step.shape + source.shape[2:], step.dtype)
-        function = getattr(isa.core, step.loop)
+        function: Callable = spectral.correlate if step.loop == "fft" else getattr(isa.core, step.loop)
         if step.cost <= plan.SERIAL_NS:
             for y0, y1 in step.bands:
                 function(source, target, step.frame, *step.taps, y0, y1)

@@ -95,26 +95,32 @@ def root_mean_square(a, b):
 
 
 def around(src, dst, frame, y0, y1):
-    """What the taps of rows y0 to y1 read: part(r, c) is the image under tap (r, c)."""
-    width = dst.shape[1]
-    y, x = np.arange(y0, y1) * frame.stride_y, np.arange(width) * frame.stride_x
-    rows = np.arange(y0 * frame.stride_y - frame.top, (y[-1] if len(y) else 0) - frame.top + frame.rows)
-    columns = np.arange(-frame.left, x[-1] - frame.left + frame.columns)
-    numbers = read(src, frame, rows, columns)
-    y, x = y - y0 * frame.stride_y, x
+    """What the taps of rows y0 to y1 read: part(r, c) is the image under tap (r, c).
 
-    def part(r=None, c=None):
-        picked = numbers if r is None else numbers[y + r]
-        return picked if c is None else picked[:, x + c]
+    part(r, c, ys, xs) is that for some of these rows and columns only.
+    """
+    y = np.arange(y0, y1) * frame.stride_y // frame.up_y - frame.top
+    x = np.arange(dst.shape[1]) * frame.stride_x // frame.up_x - frame.left
+    rows = np.arange(y[0], y[-1] + frame.rows)
+    columns = np.arange(x[0], x[-1] + frame.columns)
+    numbers = read(src, frame, rows, columns)
+
+    def part(r=None, c=None, ys=slice(None), xs=slice(None)):
+        picked = numbers if r is None else numbers[y[ys] - y[0] + r]
+        return picked if c is None else picked[:, x[xs] - x[0] + c]
 
     return part
 
 
-def separable(src, dst, frame, column, row, y0, y1):
+def separable(src, dst, frame, column, row, rank, dilation_y, dilation_x, y0, y1):
     part = around(src, dst, frame, y0, y1)
-    middle = weighted([part(r) for r in range(frame.rows)], column)
     x = np.arange(dst.shape[1]) * frame.stride_x
-    write(weighted([middle[:, x + c] for c in range(frame.columns)], row), frame, dst, y0, y1)
+    down, along = range(0, frame.rows, dilation_y), range(0, frame.columns, dilation_x)
+    columns, row = column.reshape(rank, -1), row.reshape(rank, -1)
+    middle = [weighted([part(r) for r in down], one) for one in columns]
+    parts = [one[:, x + c] for one in middle for c in along]
+    result = weighted(parts, row[0]) if rank == 1 else plain(parts, row.ravel())
+    write(result, frame, dst, y0, y1)
 
 
 def gradient(src, dst, frame, smooth, difference, y0, y1):
@@ -127,20 +133,95 @@ def gradient(src, dst, frame, smooth, difference, y0, y1):
     write(root_mean_square(g, h), frame, dst, y0, y1)
 
 
-def direct(src, dst, frame, offsets, weights, split, y0, y1):
+def plain(parts, weights):
+    """Sum of weights[t] * parts[t], in this order."""
+    weights = np.asarray(weights).astype(parts[0].dtype)
+    total = parts[0] * weights[0]
+    for one, w in zip(parts[1:], weights[1:], strict=True):
+        total = total + one * w
+    return total
+
+
+def phases(dst, frame, y0, y1):
+    """For each phase: its number, and which of the rows y0 to y1 and of the columns belong to it."""
+    y, x = np.arange(y0, y1), np.arange(dst.shape[1])
+    for n in range(frame.up_y * frame.up_x):
+        yield n, np.flatnonzero(y % frame.up_y == n // frame.up_x), np.flatnonzero(x % frame.up_x == n % frame.up_x)
+
+
+def channels_of(array):
+    return array.shape[2] if array.ndim == 3 else 1
+
+
+def sums(src, dst, frame, channels, offsets, weights, first, picks, y0, y1):
+    """The sums of `direct`, as numbers (rows, columns, channels) for each set of taps."""
     part = around(src, dst, frame, y0, y1)
-    parts = [part(r, c) for r, c in offsets.reshape(-1, 2)]
+    offsets, weights = offsets.reshape(-1, 3), weights.reshape(first[-1], -1)
+    picks = picks.reshape(-1, channels) if picks.size else [slice(None)]
 
-    def plain(parts, weights):
-        total = parts[0] * parts[0].dtype.type(weights[0])
-        for one, w in zip(parts[1:], weights[1:], strict=True):
-            total = total + one * one.dtype.type(w)
-        return total
+    def of(n, ys=slice(None), xs=slice(None)):
+        taps = range(first[n], first[n + 1])
+        seen = [part(*offsets[t, :2], ys, xs) for t in taps]
+        parts = [
+            one[:, :, picks[offsets[t, 2]]] if offsets[t, 2] >= 0 else np.ones((*one.shape[:2], channels), one.dtype)
+            for t, one in zip(taps, seen, strict=True)
+        ]
+        return plain(parts, weights[first[n] : first[n + 1]])
 
-    result = plain(parts[:split], weights[:split])
-    if split < len(weights):
-        result = root_mean_square(result, plain(parts[split:], weights[split:]))
+    return of
+
+
+def direct(src, dst, frame, offsets, weights, first, picks, fused, y0, y1):
+    channels = channels_of(dst)
+    of = sums(src, dst, frame, channels, offsets, weights, first, picks, y0, y1)
+    result = np.empty((y1 - y0, dst.shape[1], channels), np.float64 if frame.wide else np.float32)
+    for n, ys, xs in phases(dst, frame, y0, y1):
+        if len(ys) and len(xs):
+            result[ys[:, None], xs] = of(n, ys, xs)
     write(result, frame, dst, y0, y1)
+
+
+def norm(src, dst, frame, offsets, weights, first, picks, y0, y1):
+    of = sums(src, dst, frame, channels_of(dst), offsets, weights, first, picks, y0, y1)
+    write(root_mean_square(of(0), of(1)), frame, dst, y0, y1)
+
+
+LANES = 0  # weights are not cut into vectors: groups x numbers x channels for each phase
+
+
+def mixed(numbers, weights, bias):
+    """Bias + numbers @ weights, the numbers one after the other; last axes: numbers, channels."""
+    total = np.broadcast_to(bias, (*numbers.shape[:-1], weights.shape[-1]))
+    for k in range(weights.shape[0]):
+        total = total + numbers[..., k, None] * weights[k]
+    return total
+
+
+def mix(src, dst, frame, offsets, first, weights, bias, length, groups, y0, y1):
+    part = around(src, dst, frame, y0, y1)
+    offsets, bias = offsets.reshape(-1, 2), bias.reshape(groups, -1)
+    taken, made = channels_of(src) // groups, bias.shape[1]
+    weights = weights.reshape(first[-1] * length * groups, made)
+    result = np.empty((y1 - y0, dst.shape[1], groups * made), weights.dtype)
+    for n, ys, xs in phases(dst, frame, y0, y1):
+        if not (len(ys) and len(xs)):
+            continue
+        count = first[n + 1] - first[n]
+        of_phase = weights[first[n] * length * groups :][: count * length * groups].reshape(groups, -1, made)
+        for g in range(groups):
+            numbers = np.zeros((len(ys), len(xs), 0), weights.dtype)
+            for r, c in offsets[first[n] : first[n + 1]]:
+                # A run may reach over several pixels, when no channel of theirs is left out.
+                wide = [part(r, c + i, ys, xs) for i in range(-(-length // channels_of(src)))]
+                run = np.concatenate(wide, axis=-1)[..., g * taken : g * taken + length]
+                numbers = np.concatenate([numbers, run], axis=-1)
+            result[ys[:, None], xs, g * made : (g + 1) * made] = mixed(numbers, of_phase[g], bias[g])
+    write(result, frame, dst, y0, y1)
+
+
+def depthwise_mix(src, dst, frame, offsets, weights, first, picks, mixing, bias, channels, y0, y1):
+    middle = sums(src, dst, frame, channels, offsets, weights, first, picks, y0, y1)(0)
+    write(mixed(middle, mixing.reshape(channels, -1), bias), frame, dst, y0, y1)
 
 
 def upsample(src, dst, frame, column, row, y0, y1):

@@ -7,6 +7,16 @@ import numpy as np
 from imfilt._engine.plan import Kernel, Stage
 from imfilt.convolution.separable import taps
 
+NONE = np.zeros(0, np.intp)
+NONE.flags.writeable = False
+
+
+def indices(values):
+    """Indices as the core reads them, not to be changed."""
+    array = np.ascontiguousarray(values, dtype=np.intp)
+    array.flags.writeable = False
+    return array
+
 
 @lru_cache(maxsize=64)
 def direct_kernel(*lists, gain=1.0):
@@ -24,8 +34,10 @@ def direct_kernel(*lists, gain=1.0):
     Kernel
     """
     every = [tap for one in lists for tap in one]
-    offsets = np.array([tap[:2] for tap in every], dtype=np.intp)
-    rows, columns = (int(n) for n in offsets.max(axis=0) + 1)
-    arrays = offsets, taps([tap[2] for tap in every]), len(lists[0])
-    stage = Stage("direct", arrays, rows, columns, 0, 0, work=len(every) + 4)
+    offsets = indices([(*tap[:2], 0) for tap in every])
+    rows, columns = (int(n) for n in offsets.max(axis=0)[:2] + 1)
+    first = indices(np.cumsum([0, *map(len, lists)]))
+    arrays = offsets, taps([tap[2] for tap in every]), first, NONE
+    loop, more = ("direct", (False,)) if len(lists) == 1 else ("norm", ())
+    stage = Stage(loop, (*arrays, *more), rows, columns, 0, 0, work=len(every) + 4)
     return Kernel((stage,), gain, squares=len(lists) > 1, halo=(0, rows - 1, 0, columns - 1))

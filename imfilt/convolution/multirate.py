@@ -103,7 +103,8 @@ def _stage(loop, pair, first, *, stride=(1, 1), up=(1, 1), extra=(0, 0), share=1
     """A stage whose taps are the last axis of a pair of arrays."""
     rows, columns = (array.shape[-1] for array in pair)
     work = (rows + columns * share) / 2
-    return Stage(loop, tuple(map(taps, pair)), rows, columns, first[0], first[1], stride, up, extra, work)
+    arrays = (*map(taps, pair), 1, 1, 1) if loop == "separable" else tuple(map(taps, pair))
+    return Stage(loop, arrays, rows, columns, first[0], first[1], stride, up, extra, work)
 
 
 @lru_cache(maxsize=256)
@@ -147,5 +148,8 @@ def multirate_kernel(sigmas, truncate, error, exact=None):
     around = tuple(2 * reach + a.factor * radius for a, radius, reach in zip(axes, radii, reaches, strict=True))
     bound = (1 + axes[0].error) * (1 + axes[1].error) - 1
     return Kernel(
-        (decimate, smooth, interpolate), halo=(around[0], around[0], around[1], around[1]), error=bound, exact=exact
+        (decimate, smooth, interpolate),
+        halo=(around[0], around[0], around[1], around[1]),
+        error=bound,
+        others=(exact,) if exact else (),
     )

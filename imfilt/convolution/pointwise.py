@@ -1,0 +1,55 @@
+"""Pointwise convolution: 1 x 1, a matrix for the channels of each pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imfilt._engine import checks
+from imfilt.convolution.standard import convolve_channels
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+
+def pointwise_conv2d(
+    image: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, channel_axis: int | None = -1,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Mix the channels of each pixel: a 1 x 1 convolution, a colour matrix.
+
+    Parameters
+    ----------
+    image : array-like
+        (H, W), (H, W, C_in) or (N, H, W, C_in). Not changed.
+    weight : array-like
+        (C_out, C_in): result[y, x] = weight @ image[y, x] + bias.
+    bias : array-like, optional
+        (C_out,)
+    channel_axis, dtype, out
+        As those of `conv2d`.
+
+    Returns
+    -------
+    ndarray
+        (H, W, C_out), with N before them for N images; (H, W) for a grey image and one channel.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `conv2d`.
+
+    Examples
+    --------
+    >>> import numpy as np, imfilt
+    >>> luminance = [[0.299, 0.587, 0.114]]
+    >>> imfilt.pointwise_conv2d(np.full((2, 2, 3), 255, np.uint8), luminance, dtype=np.uint8)[..., 0]
+    array([[255, 255],
+           [255, 255]], dtype=uint8)
+    """
+    array, axis = checks.as_image(image, channel_axis, True)
+    weights = checks.weight(weight, "weight", "(C_out, C_in)")
+    return convolve_channels(
+        array, axis, weights[:, :, None, None], bias, 1, 0, 1, 1, "constant", 0.0, dtype, out
+    )  # fmt: skip
