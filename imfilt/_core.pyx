@@ -11,7 +11,7 @@ cimport numpy as cnp
 from libc.stdlib cimport free
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (DENSE_ROWS, VECTOR_BYTES, dense_rows, fir_rows, gradient_row, mix_tile, norm_row,
+from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, dense_tile, fir_rows, gradient_row, mix_tile, norm_row,
                            periodic_rows, SMALL_TILE, STREAM_ALIGNMENT, Tile, TILE_PIXELS, vec, vf32, vf64)
 from imfilt._sweep cimport (Sweep, arrange, begin_block, column_at, indices, lined, kind_of, load_row, make_line, padded,
                             parity, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch, spread,
@@ -225,8 +225,7 @@ ctypedef struct Direct:
     Py_ssize_t line_step
     const char** at
     bint fused                         # multiplied and added in one rounding
-    char* dense                        # see dense_tile
-    unsigned char* wanted
+    Dense dense                        # the same taps, for several lines at a time
 
 
 cdef inline Py_ssize_t common(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
@@ -294,12 +293,13 @@ cdef inline void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines,
     cdef Py_ssize_t n, p, t, i, lane, lanes = VECTOR_BYTES // s.size, at = 0
     cdef real* weights
     cdef real* dense
+    cdef unsigned char* wanted
     k.weights = take(left, k.count * k.positions * VECTOR_BYTES)
     k.lines = take(left, lines * k.line_step)
     k.ones = take(left, s.line_step)
     k.at = <const char**>take(left, k.count * <Py_ssize_t>sizeof(void*))
     k.begins = <Py_ssize_t*>take(left, k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
-    k.dense = take(left, (s.rows + DENSE_ROWS) * s.columns * (s.size + 1))
+    dense = <real*>take(left, (s.rows + DENSE_ROWS) * s.columns * (s.size + 1))
     for p in range(k.positions):
         k.begins[p] = p * VECTOR_BYTES
         if k.kinds > 1 and k.channels >= lanes:
@@ -316,13 +316,14 @@ cdef inline void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines,
         (<real*>k.ones)[i] = 1
     if s.together == 1:
         return
-    dense = <real*>k.dense
-    k.wanted = <unsigned char*>k.dense + (s.rows + DENSE_ROWS) * s.columns * s.size
+    wanted = <unsigned char*>(dense + (s.rows + DENSE_ROWS) * s.columns)
+    k.dense.tall, k.dense.wide, k.dense.step = s.rows, s.columns, s.cell
+    k.dense.weights, k.dense.lines, k.dense.scale = <const char*>dense, wanted, s.scaled
     for t in range(k.count):
         i = k.offsets[3 * t] * s.columns + k.offsets[3 * t + 1]
         dense[i] = <real>k.given[t]
         for n in range(DENSE_ROWS):
-            k.wanted[i + n * s.columns] |= 1 << n
+            wanted[i + n * s.columns] |= 1 << n
 
 
 cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n, bint stream, const void* scale,
@@ -374,17 +375,51 @@ cdef inline void weave(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py
                  phases * channels, count, channels, NULL)
 
 
+# A function for each tile, called and not inlined: the compiler then has all registers for it.
+
+cdef void wide_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
+                    Py_ssize_t out_step, vec unused) noexcept nogil:
+    dense_tile(k, rows, x, count, out, out_step, DENSE_VECTORS, False, unused)
+
+
+cdef void wide_tile_fused(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
+                          Py_ssize_t out_step, vec unused) noexcept nogil:
+    dense_tile(k, rows, x, count, out, out_step, DENSE_VECTORS, True, unused)
+
+
+cdef void narrow_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
+                      Py_ssize_t out_step, bint fused, vec unused) noexcept nogil:
+    if fused:
+        dense_tile(k, rows, x, count, out, out_step, 1, True, unused)
+    else:
+        dense_tile(k, rows, x, count, out, out_step, 1, False, unused)
+
+
+cdef inline void dense_lines(Direct* k, const char** rows, Py_ssize_t count, char* out, Py_ssize_t out_step,
+                             Py_ssize_t nbytes, vec unused) noexcept nogil:
+    """Up to DENSE_ROWS lines; exactly `nbytes` of each, one vector at least."""
+    cdef Py_ssize_t x = 0
+    while x + DENSE_VECTORS * VECTOR_BYTES <= nbytes:
+        if k.fused:
+            wide_tile_fused(&k.dense, rows, x, count, out, out_step, unused)
+        else:
+            wide_tile(&k.dense, rows, x, count, out, out_step, unused)
+        x += DENSE_VECTORS * VECTOR_BYTES
+    while x + VECTOR_BYTES <= nbytes:
+        narrow_tile(&k.dense, rows, x, count, out, out_step, k.fused, unused)
+        x += VECTOR_BYTES
+    if x < nbytes:
+        k.dense.stream = False
+        narrow_tile(&k.dense, rows, nbytes - VECTOR_BYTES, count, out, out_step, k.fused, unused)
+
+
 cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                       bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Direct* k = <Direct*>work
     cdef Py_ssize_t n, p, sources, pixels
     if s.together > 1:
-        if k.fused:
-            dense_rows(rows + i, s.rows, s.columns, s.cell, k.dense, k.wanted, count, True,
-                       <const vec*>s.scale_vector, stream, <char*>out, out_step, nbytes)
-        else:
-            dense_rows(rows + i, s.rows, s.columns, s.cell, k.dense, k.wanted, count, False,
-                       <const vec*>s.scale_vector, stream, <char*>out, out_step, nbytes)
+        k.dense.stream = stream
+        dense_lines(k, rows + i, count, <char*>out, out_step, nbytes, (<const vec*>s.scale_vector)[0])
         return
     rows += (y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y
     if s.up_x == 1:
@@ -507,7 +542,7 @@ cdef inline Py_ssize_t vector_at(Mix* k, Py_ssize_t v, Py_ssize_t size) noexcept
     return min(v * VECTOR_BYTES, max(k.made * size - VECTOR_BYTES, 0))
 
 
-# A function for each tile, called and not inlined: the compiler then has all registers for it.
+# Functions that are called, as those of the dense tiles are.
 
 cdef void large_pair(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
     mix_tile(t, x, out, TILE_PIXELS, 2, unused)

@@ -21,6 +21,7 @@ cdef extern from "_simd.h" nogil:
     vf64 madd_f64(vf64, vf64, vf64)
     vf32 splat_f32(const char*)
     vf64 splat_f64(const char*)
+    bint expected(bint condition)
     const Py_ssize_t STREAM_ALIGNMENT
     const Py_ssize_t TILE_PIXELS
     const Py_ssize_t SMALL_TILE
@@ -205,66 +206,118 @@ cdef inline vec madd(vec a, vec b, vec c) noexcept nogil:
         return madd_f64(a, b, c)
 
 
-cdef inline void dense_tile(const char** rows, Py_ssize_t x, Py_ssize_t rows_count, Py_ssize_t columns,
-                            Py_ssize_t step, const char* weights, const unsigned char* lines, Py_ssize_t count,
-                            bint fused, const vec* scale, bint stream, char* out, Py_ssize_t out_step,
-                            Py_ssize_t width) noexcept nogil:
+ctypedef struct Dense:
+    Py_ssize_t tall, wide          # rows and columns of the taps
+    Py_ssize_t step                # bytes from a column of them to the next
+    const char* weights            # weights[r * wide + c], a number each
+    # lines[r * wide + c] has bit i set when input row r under column c counts for output line i.
+    const unsigned char* lines
+    const void* scale
+    bint stream
+
+
+cdef inline vec add_product(vec a, vec w, vec s, bint fused) noexcept nogil:
+    return madd(a, w, s) if fused else s + a * w
+
+
+cdef inline void dense_store(const Dense* k, char* out, vec s0, vec s1, vec s2, vec s3, Py_ssize_t width) noexcept nogil:
+    cdef vec[4] s = [s0, s1, s2, s3]
+    store(out, VECTOR_BYTES, <const vec*>k.scale, s, width, k.stream)
+
+
+cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
+                            Py_ssize_t out_step, Py_ssize_t width, bint fused, vec unused) noexcept nogil:
     """`count` <= DENSE_ROWS output lines, `width` vectors of each: what is loaded serves every line.
 
-    weights[r * columns + c] is a number; lines[r * columns + c] has bit i set when input row
-    r under column c counts for line i.
+    Lines and vectors (1, 2 or 4) have names, for GCC keeps no array in registers that a branch may leave alone.
     """
-    cdef vec[16] s  # DENSE_ROWS * DENSE_VECTORS
-    cdef vec[4] a
-    cdef vec w, zero = scale[0] - scale[0]
-    cdef Py_ssize_t r, c, i, v, size = sizeof(float) if vec is vf32 else sizeof(double)
+    cdef vec zero = unused - unused, w, a0, a1, a2, a3
+    cdef vec s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23
+    cdef vec s30, s31, s32, s33, s40, s41, s42, s43, s50, s51, s52, s53
+    cdef Py_ssize_t r, c, size = sizeof(float) if vec is vf32 else sizeof(double)
+    cdef Py_ssize_t wide = k.wide, step = k.step, back = wide * size
     cdef const char* at
     cdef const char* tap
+    cdef const unsigned char* lines = k.lines
     cdef int wanted, limit = (1 << count) - 1
-    for i in range(DENSE_ROWS * width):
-        s[i] = -zero  # adding to it changes nothing, not even the sign of a zero
-    for r in range(rows_count + count - 1):
+    # Adding to -0 changes nothing, not even the sign of a zero.
+    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = s20 = s21 = s22 = s23 = -zero
+    s30 = s31 = s32 = s33 = s40 = s41 = s42 = s43 = s50 = s51 = s52 = s53 = -zero
+    a1 = a2 = a3 = zero
+    for r in range(k.tall + count - 1):
         at = rows[r] + x
-        tap = weights + r * columns * size
-        for c in range(columns):
-            wanted = lines[r * columns + c] & limit
-            if wanted == (1 << DENSE_ROWS) - 1:
-                for v in range(width):
-                    a[v] = (<const vec*>(at + v * VECTOR_BYTES))[0]
-                for i in range(DENSE_ROWS):
-                    w = splat(tap - i * columns * size, zero)
-                    for v in range(width):
-                        s[i * width + v] = madd(a[v], w, s[i * width + v]) if fused else s[i * width + v] + a[v] * w
-            elif wanted:
-                for v in range(width):
-                    a[v] = (<const vec*>(at + v * VECTOR_BYTES))[0]
-                for i in range(DENSE_ROWS):
-                    if wanted >> i & 1:
-                        w = splat(tap - i * columns * size, zero)
-                        for v in range(width):
-                            s[i * width + v] = madd(a[v], w, s[i * width + v]) if fused else s[i * width + v] + a[v] * w
+        tap = k.weights + r * back
+        for c in range(wide):
+            wanted = lines[c] & limit
+            a0 = (<const vec*>at)[0]
+            if width > 1:
+                a1 = (<const vec*>(at + VECTOR_BYTES))[0]
+            if width > 2:
+                a2 = (<const vec*>(at + 2 * VECTOR_BYTES))[0]
+                a3 = (<const vec*>(at + 3 * VECTOR_BYTES))[0]
+            if expected(wanted & 1):
+                w = splat(tap, zero)
+                s00 = add_product(a0, w, s00, fused)
+                if width > 1:
+                    s01 = add_product(a1, w, s01, fused)
+                if width > 2:
+                    s02 = add_product(a2, w, s02, fused)
+                    s03 = add_product(a3, w, s03, fused)
+            if expected(wanted & 2):
+                w = splat(tap - back, zero)
+                s10 = add_product(a0, w, s10, fused)
+                if width > 1:
+                    s11 = add_product(a1, w, s11, fused)
+                if width > 2:
+                    s12 = add_product(a2, w, s12, fused)
+                    s13 = add_product(a3, w, s13, fused)
+            if expected(wanted & 4):
+                w = splat(tap - 2 * back, zero)
+                s20 = add_product(a0, w, s20, fused)
+                if width > 1:
+                    s21 = add_product(a1, w, s21, fused)
+                if width > 2:
+                    s22 = add_product(a2, w, s22, fused)
+                    s23 = add_product(a3, w, s23, fused)
+            if expected(wanted & 8):
+                w = splat(tap - 3 * back, zero)
+                s30 = add_product(a0, w, s30, fused)
+                if width > 1:
+                    s31 = add_product(a1, w, s31, fused)
+                if width > 2:
+                    s32 = add_product(a2, w, s32, fused)
+                    s33 = add_product(a3, w, s33, fused)
+            if expected(wanted & 16):
+                w = splat(tap - 4 * back, zero)
+                s40 = add_product(a0, w, s40, fused)
+                if width > 1:
+                    s41 = add_product(a1, w, s41, fused)
+                if width > 2:
+                    s42 = add_product(a2, w, s42, fused)
+                    s43 = add_product(a3, w, s43, fused)
+            if expected(wanted & 32):
+                w = splat(tap - 5 * back, zero)
+                s50 = add_product(a0, w, s50, fused)
+                if width > 1:
+                    s51 = add_product(a1, w, s51, fused)
+                if width > 2:
+                    s52 = add_product(a2, w, s52, fused)
+                    s53 = add_product(a3, w, s53, fused)
             at += step
             tap += size
-    for i in range(DENSE_ROWS):
-        if limit >> i & 1:
-            store(out + x + i * out_step, VECTOR_BYTES, scale, s + i * width, width, stream)
-
-
-cdef inline void dense_rows(const char** rows, Py_ssize_t rows_count, Py_ssize_t columns, Py_ssize_t step,
-                            const char* weights, const unsigned char* lines, Py_ssize_t count, bint fused, const vec* scale,
-                            bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
-    """Up to DENSE_ROWS lines of a correlation with many taps; exactly `nbytes`, one vector at least."""
-    cdef Py_ssize_t x = 0
-    while x + DENSE_VECTORS * VECTOR_BYTES <= nbytes:
-        dense_tile(rows, x, rows_count, columns, step, weights, lines, count, fused, scale, stream, out, out_step,
-                   DENSE_VECTORS)
-        x += DENSE_VECTORS * VECTOR_BYTES
-    while x + VECTOR_BYTES <= nbytes:
-        dense_tile(rows, x, rows_count, columns, step, weights, lines, count, fused, scale, stream, out, out_step, 1)
-        x += VECTOR_BYTES
-    if x < nbytes:
-        dense_tile(rows, nbytes - VECTOR_BYTES, rows_count, columns, step, weights, lines, count, fused, scale, False,
-                   out, out_step, 1)
+        lines += wide
+    out += x
+    dense_store(k, out, s00, s01, s02, s03, width)
+    if count > 1:
+        dense_store(k, out + out_step, s10, s11, s12, s13, width)
+    if count > 2:
+        dense_store(k, out + 2 * out_step, s20, s21, s22, s23, width)
+    if count > 3:
+        dense_store(k, out + 3 * out_step, s30, s31, s32, s33, width)
+    if count > 4:
+        dense_store(k, out + 4 * out_step, s40, s41, s42, s43, width)
+    if count > 5:
+        dense_store(k, out + 5 * out_step, s50, s51, s52, s53, width)
 
 
 # ---- channel mixing -------------------------------------------------------------------

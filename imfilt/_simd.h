@@ -157,10 +157,13 @@ static inline vf64 splat_f64(const char *p)
     return x - (vf64){0};
 }
 
+/* A condition that nearly always holds: its code is laid out without jumps. */
+#define expected(condition) __builtin_expect(!!(condition), 1)
+
 /* What fits into the registers: pixels of a channel-mixing tile (times two vectors of
    channels), and of the smaller tile for what is left over; vectors in a row of a dense tile
    of DENSE_ROWS output rows. */
-#define DENSE_ROWS 4
+#define DENSE_ROWS 6
 #if defined(__AVX512F__)
 #define TILE_PIXELS 12
 #define SMALL_TILE 4

@@ -310,7 +310,7 @@ def test_same_of_a_transposed_convolution_is_onnx(padding):
         operation = conv_transpose2d(size, (1, 1, *kernel), stride=stride, padding=padding, dilation=dilation)
         assert result.shape == operation.output == tuple(n * s for n, s in zip(size, stride, strict=True))
         expected = np.zeros_like(result)
-        (top, bottom), (left, right) = operation.pads
+        (top, _), (left, _) = operation.pads
         for row, column in np.ndindex(size):
             y, x_ = row * stride[0] - top, column * stride[1] - left
             if 0 <= y < result.shape[0] and 0 <= x_ < result.shape[1]:

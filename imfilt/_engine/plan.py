@@ -21,7 +21,7 @@ LINE_BYTES = 4096
 BLOCK_LINE_BYTES = 16384
 RING_BYTES = 256 * 1024
 FEW_ROWS = 5
-DENSE_ROWS = 4  # the core's tile for many taps
+DENSE_ROWS = 6  # the core's tile for many taps
 # Channels are mixed from rows that lie in the second level, beside the weights in use.
 MIX_RING_BYTES = 512 * 1024
 MIX_LINE_BYTES = 16384

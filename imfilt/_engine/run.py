@@ -9,7 +9,7 @@ from imfilt._engine import borders, checks, isa, plan, spectral, threads
 
 def apply(
     kernel, image, *, mode, cval, channel_axis=-1, rescale=False, dtype=None, out=None, finish=None,
-    size=None, channels=None,
+    size=None, channels=None, spare=None,
 ):  # fmt: skip
     """The image under a kernel.
 
@@ -34,6 +34,8 @@ def apply(
     channels : int, optional
         Of the result, for a kernel that makes channels of its own. One channel of a grey image
         is a grey image.
+    spare : Kernel, optional
+        Takes the place of a kernel that the plan would transform, when the image holds NaN or infinity.
 
     Returns
     -------
@@ -52,7 +54,10 @@ def apply(
         checks.out_shape(out, shape)
     mixed = channels is not None
     plane = _last(array.shape, axis)[-3:] if mixed and axis is not None else _plane_shape(array.shape, axis)
-    steps = plan.make(kernel, plane, array.dtype, result, border, cval, rescale, size, isa.core.LANES).steps
+    call = plane, array.dtype, result, border, cval, rescale, size, isa.core.LANES
+    steps = plan.make(kernel, *call).steps
+    if spare is not None and steps[0].loop == "fft" and not (np.isfinite(cval) and np.isfinite(array).all()):
+        steps = plan.make(spare, *call).steps
 
     target = out
     if out is None or not _fits(out, axis, mixed) or np.may_share_memory(out, array):

@@ -1,27 +1,17 @@
 """Correlation by the Fourier transform: overlapping tiles, in double precision, for kernels that are large and full.
 
-The transforms are SciPy's where it is installed, else NumPy's, which are about three times as slow. Tiles lie at
-fixed places, so that results do not depend on threads. A number that is not finite spoils its tile: the plan keeps
-such images away from here.
+The transforms are NumPy's. Tiles lie at fixed places, so that results do not depend on threads. A number that is
+not finite spoils its tile: the plan keeps such images away from here.
 """
 
 from functools import lru_cache
-from importlib.util import find_spec
 
 import numpy as np
 
 from imfilt._engine import twin
 
 TILES = (64, 128, 256, 512)  # powers of two, of which transforms are fastest
-POINT_NS = 10.0 if find_spec("scipy") else 30.0  # both transforms and the product, for a point of a tile (measured)
-
-
-def transforms():
-    if find_spec("scipy"):
-        from scipy import fft
-
-        return fft
-    return np.fft
+POINT_NS = 21.0  # all that is done to a point of a tile (measured)
 
 
 class Spectrum:
@@ -45,7 +35,6 @@ def tile(kernel_shape, size):
 
 def correlate(src, dst, frame, spectrum, side, y0, y1):
     """Rows y0 to y1 of the correlation, y0 being where a tile of `side` x `side` begins."""
-    fft = transforms()
     down, along = (side - k + 1 for k in spectrum.shape)
     for top in range(y0, y1, down):
         bottom = min(top + down, y1)
@@ -54,7 +43,7 @@ def correlate(src, dst, frame, spectrum, side, y0, y1):
             right = min(left + along, dst.shape[1])
             columns = np.arange(left - frame.left, left - frame.left + side)
             block = np.moveaxis(twin.read(src, frame, rows, columns), -1, 0).astype(np.float64)
-            product = fft.rfft2(block, axes=(1, 2))
+            product = np.fft.rfft2(block, axes=(1, 2))
             product *= spectrum.of(side)
-            result = fft.irfft2(product, (side, side), axes=(1, 2))[:, : bottom - top, : right - left]
+            result = np.fft.irfft2(product, (side, side), axes=(1, 2))[:, : bottom - top, : right - left]
             twin.write(np.moveaxis(result, 0, -1), frame, dst[:, left:right], top, bottom)

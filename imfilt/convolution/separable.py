@@ -26,7 +26,7 @@ def taps(values):
 def factors_stage(columns, rows, dilation, frame):
     """Correlation with a sum of columns times rows, (terms, taps) each."""
     arrays = (taps(columns.ravel()), taps(rows.ravel()), len(columns), *dilation)
-    return Stage("separable", arrays, **frame, work=len(columns) * (columns.shape[1] + rows.shape[1]) / 2)
+    return Stage("separable", arrays, **frame, work=len(columns) * (columns.shape[1] + rows.shape[1]) / 2, rate=0.06)
 
 
 @lru_cache(maxsize=512)

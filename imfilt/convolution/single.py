@@ -148,12 +148,9 @@ def _apply(image, kernel, flip, mode, cval, origin, dilation, stride, name, chan
     size = tuple(-(-n // s) for n, s in zip(checks.plane(array.shape, axis)[:2], stride, strict=True))
     ways = _find(array.dtype, checks.result_type(dtype, out, array.dtype), kernel, dilation, stride, corner)
     one = ways.choose(checks.one_of(name, "plan", PLANS))
-    if name == "auto" and "fft" in ways.kernels and array.dtype.kind == "f":
-        cval = checks.constant(cval)
-        if not (np.isfinite(cval) and np.isfinite(array).all()):
-            one = ways.without_fft
+    spare = ways.without_fft if name == "auto" else None
     return apply(
-        one, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size
+        one, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size, spare=spare
     )  # fmt: skip
 
 
@@ -243,7 +240,7 @@ def _direct_stage(kernel, dilation, frame, many, fused):
     if not len(r):  # all zeros: the sum of a row of ones, times 0
         offsets, weights = np.array([[0, 0, -1]]), taps([0.0])
     arrays = indices(offsets), weights, indices([0, len(weights)]), NONE, fused
-    rate = 0.01 if fused else 0.02 if many else 0.05
+    rate = 0.0135 if fused else 0.02 if many else 0.03
     return Stage("direct", arrays, **frame, work=len(weights), many=many, rate=rate)
 
 
