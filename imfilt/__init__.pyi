@@ -1,6 +1,7 @@
 from imfilt import shapes as shapes
 from imfilt._engine.config import show_config as show_config
 from imfilt._engine.threads import num_threads as num_threads
+from imfilt.analysis import analyze_kernel as analyze_kernel
 from imfilt.convolution.depthwise import depthwise_conv2d as depthwise_conv2d
 from imfilt.convolution.depthwise import depthwise_separable_conv2d as depthwise_separable_conv2d
 from imfilt.convolution.pointwise import pointwise_conv2d as pointwise_conv2d
@@ -26,7 +27,6 @@ from imfilt.filters.edges import sobel as sobel
 from imfilt.filters.edges import sobel_h as sobel_h
 from imfilt.filters.edges import sobel_v as sobel_v
 from imfilt.filters.smoothing import gaussian as gaussian
-from imfilt.separability import analyze_kernel as analyze_kernel
 from imfilt.separability import separate as separate
 
 __version__: str

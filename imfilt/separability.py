@@ -4,7 +4,6 @@ import math
 import operator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
 
 import numpy as np
 
@@ -63,64 +62,6 @@ class Separation:
             return 1.0
         terms = np.abs(self.columns).sum(axis=1) @ np.abs(self.rows).sum(axis=1)
         return max(1.0, float(terms / np.abs(self.kernel).sum()))
-
-
-class Symmetry(NamedTuple):
-    """Each of these is "even" where the kernel stays as it is, "odd" where every tap changes its sign, or "none"."""
-
-    columns: str  # upside down
-    rows: str  # left to right
-    transposed: str
-    rotated: str  # by 180 degrees
-
-
-@dataclass(frozen=True, eq=False)
-class KernelFacts:
-    """What `analyze_kernel` finds; its text is a summary.
-
-    Attributes
-    ----------
-    shape : tuple of int
-    taps, zeros : int
-        How many entries are not zero, and how many are.
-    gain : float
-        The sum of the taps: what becomes of a constant image.
-    l1 : float
-        The sum of their magnitudes: the largest result for pixels between -1 and 1.
-    is_integer : bool
-        Whether all taps are whole numbers.
-    symmetry : Symmetry
-        "even", "odd" or "none" for `columns`, `rows`, `transposed` and `rotated`.
-    separation : Separation
-        Factors at the numerical rank, or fewer exact ones.
-    """
-
-    shape: tuple[int, int]
-    taps: int
-    zeros: int
-    gain: float
-    l1: float
-    is_integer: bool
-    symmetry: Symmetry
-    separation: Separation
-
-    @property
-    def rank(self):
-        """The number of terms of the separation."""
-        return self.separation.rank
-
-    def __str__(self):
-        parities = ", ".join(f"{name} {parity}" for name, parity in self.symmetry._asdict().items())
-        quality = "exact" if self.separation.exact else f"error at most {self.separation.error:.1e}"
-        return "\n".join(
-            (
-                f"kernel    {self.shape[0]} x {self.shape[1]}, {'whole' if self.is_integer else 'real'} numbers",
-                f"taps      {self.taps}, and {self.zeros} zeros",
-                f"sum       {self.gain:.6g}, of magnitudes {self.l1:.6g}",
-                f"symmetry  {parities}",
-                f"rank      {self.rank}, {quality}, growth {self.separation.growth:.3g}",
-            )
-        )
 
 
 def separate(kernel, rank=None, tol=None):
@@ -192,44 +133,7 @@ def separate(kernel, rank=None, tol=None):
     return _exact(kernel, numerical, rank) or found or (truncated(rank) if rank < full else _unit(kernel))
 
 
-def analyze_kernel(kernel):
-    """Tell what a two-dimensional kernel is: its rank and factors, gain and symmetries.
-
-    Parameters
-    ----------
-    kernel : array_like
-        Real and finite, of two dimensions.
-
-    Returns
-    -------
-    KernelFacts
-
-    Examples
-    --------
-    >>> from imfilt.separability import analyze_kernel
-    >>> print(analyze_kernel([[1, 0, -1], [2, 0, -2], [1, 0, -1]]))
-    kernel    3 x 3, whole numbers
-    taps      6, and 3 zeros
-    sum       0, of magnitudes 8
-    symmetry  columns even, rows odd, transposed none, rotated odd
-    rank      1, exact, growth 1
-    """
-    kernel = kernel_checks.as_kernel(kernel)
-    taps = int(np.count_nonzero(kernel))
-    images = kernel[::-1], kernel[:, ::-1], kernel.T, kernel[::-1, ::-1]
-    return KernelFacts(
-        shape=kernel.shape,
-        taps=taps,
-        zeros=kernel.size - taps,
-        gain=math.fsum(kernel.flat),
-        l1=math.fsum(np.abs(kernel).flat),
-        is_integer=bool((kernel == np.rint(kernel)).all()),
-        symmetry=Symmetry(*({1: "even", -1: "odd", 0: "none"}[_parity(kernel, image)] for image in images)),
-        separation=separate(kernel),
-    )
-
-
-def _parity(kernel, image):
+def parity(kernel, image):
     """1 where the image of a kernel is the kernel, -1 where it is its negative, else 0."""
     if np.array_equal(kernel, image):
         return 1
@@ -239,7 +143,7 @@ def _parity(kernel, image):
 def _singular(kernel):
     """Singular values from the largest on, and their columns and rows, each times the root of the value."""
     parts = [kernel]
-    if _parity(kernel, kernel[::-1, ::-1]) and not _parity(kernel, kernel[::-1]):
+    if parity(kernel, kernel[::-1, ::-1]) and not parity(kernel, kernel[::-1]):
         # Of these two, one has even columns and one odd, and so it is with the rows: their singular vectors are
         # orthogonal, and together they are the kernel's, but not mixed where values are equal.
         parts = [(kernel + kernel[::-1]) / 2, (kernel - kernel[::-1]) / 2]
@@ -260,8 +164,8 @@ def _part(kernel):
     else:
         left, values, transposed = np.linalg.svd(kernel, full_matrices=False)
         right = transposed.T
-    columns = _fold(left, _parity(kernel, kernel[::-1])) * np.sqrt(values)
-    rows = _fold(right, _parity(kernel, kernel[:, ::-1])) * np.sqrt(values)
+    columns = _fold(left, parity(kernel, kernel[::-1])) * np.sqrt(values)
+    rows = _fold(right, parity(kernel, kernel[:, ::-1])) * np.sqrt(values)
     return values, columns.T, rows.T
 
 

@@ -17,6 +17,7 @@ FLOORS = {
     "imfilt._core_v4": 1,
     "imfilt._cpu": 1,
     "imfilt._engine": 2,
+    "imfilt.analysis": 3,
     "imfilt.kernels": 3,
     "imfilt.separability": 3,
     "imfilt.shapes": 3,

@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as arrays
 from skimage.filters import gabor_kernel, laplace
 
 from imfilt import kernels, separability
-from imfilt.separability import analyze_kernel, separate
+from imfilt.analysis import analyze_kernel
+from imfilt.separability import separate
 
 LAPLACIAN = [[0, 1, 0], [1, -4, 1], [0, 1, 0]]
 GAUSSIAN_273 = [[1, 4, 7, 4, 1], [4, 16, 26, 16, 4], [7, 26, 41, 26, 7], [4, 16, 26, 16, 4], [1, 4, 7, 4, 1]]
