@@ -10,7 +10,6 @@ their absolute values.
 """
 
 import argparse
-import json
 import shutil
 import statistics
 import subprocess
@@ -21,8 +20,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks import machine
-from benchmarks.__main__ import photograph
+from benchmarks import common
 
 OPENCV = """
 import cv2
@@ -61,7 +59,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         source = str(folder / "photo.jpg")
-        Image.fromarray(photograph((2160, 3840), "uint8", 3)).save(source, quality=90)
+        Image.fromarray(common.photograph((2160, 3840), "uint8", 3)).save(source, quality=90)
         for suffix in (".jpg", ".png"):
             contenders = dict(commands(source, suffix, folder))
             seconds = {one: [] for one in contenders}
@@ -76,9 +74,7 @@ def main():
                 median = statistics.median(times)
                 lines.append({"output": suffix, "command": one, "seconds": median, "ratio": median / ours})
                 print(f"JPEG to {suffix[1:]}  {one:14} {median * 1e3:8.1f} ms  {median / ours:5.2f}x imfilt's time")
-    Path(options.output).parent.mkdir(exist_ok=True)
-    Path(options.output).write_text(json.dumps({"machine": machine.facts(), "lines": lines}, indent=1))
-    print(f"written: {options.output}")
+    common.write(options.output, lines)
 
 
 if __name__ == "__main__":

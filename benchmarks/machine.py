@@ -1,19 +1,50 @@
 """What a run was measured on, and how long calls take."""
 
+import ctypes
 import os
 import platform
+import shutil
+import subprocess
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 import imfilt
 
-PACKAGES = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "cython")
+PACKAGES = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "cython", "torch")
 LEAST_SECONDS = 1e-3  # a shorter call is repeated until a measurement takes this long
 BUDGET_SECONDS = 0.2  # for each contender of a row
+PEAK_RUNS = 25
+
+# Chains enough for every multiplier (latency times ports), few enough for the registers.
+CHAINS = 24 if platform.machine() in ("aarch64", "arm64") else 12
+MULTIPLY_ADD = f"""
+#if defined(__AVX512F__)
+typedef float v __attribute__((vector_size(64)));
+#elif defined(__AVX__)
+typedef float v __attribute__((vector_size(32)));
+#else
+typedef float v __attribute__((vector_size(16)));
+#endif
+double spin(long n, float x, float y, float *sink)
+{{
+    v m = (v){{}} + x, c = (v){{}} + y, sum = {{}};
+    v {", ".join(f"a{i} = c * {i}" for i in range(CHAINS))};
+    for (long i = 0; i < n; i++) {{
+        {" ".join(f"a{i} = a{i} * m + c;" for i in range(CHAINS))}
+    }}
+    {" ".join(f"sum += a{i};" for i in range(CHAINS))}
+    *sink = sum[0];
+    return 2.0 * {CHAINS} * n * (sizeof(v) / sizeof(float));
+}}
+"""
 
 
 def facts():
@@ -32,6 +63,7 @@ def facts():
     return {
         "cpu": cpu,
         "cores": os.cpu_count(),
+        "load": os.getloadavg()[0],
         "platform": platform.platform(),
         "python": platform.python_version(),
         "imfilt": imfilt.show_config("dicts"),
@@ -54,7 +86,76 @@ def copier(nbytes, threads):
     return lambda: list(pool.map(one, range(threads)))
 
 
-def alternate(contenders):
+@cache
+def _spin():
+    """The compiled loop of independent multiply-adds, or None without a compiler."""
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if not compiler:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        source, library = Path(folder, "spin.c"), Path(folder, "spin.so")
+        source.write_text(MULTIPLY_ADD)
+        flags = "-O2", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC"
+        if subprocess.run([compiler, *flags, source, "-o", library], capture_output=True).returncode:
+            return None
+        spin = ctypes.CDLL(str(library)).spin
+    spin.argtypes = ctypes.c_long, ctypes.c_float, ctypes.c_float, ctypes.POINTER(ctypes.c_float)
+    spin.restype = ctypes.c_double
+    return spin
+
+
+def _best(call):
+    """The most operations a second that a callable, which returns its operations, reaches."""
+    rates = []
+    for _ in range(PEAK_RUNS):
+        start = time.perf_counter()
+        operations = call()
+        rates.append(operations / (time.perf_counter() - start))
+    return max(rates)
+
+
+def peaks(threads):
+    """float32 operations a second: of a large matrix product, and of multiply-adds that wait for nothing."""
+    a, b, c = (np.ones((1024, 1024), "f4") for _ in range(3))
+
+    def sgemm():
+        np.matmul(a, b, out=c)
+        return 2.0 * 1024**3
+
+    with threadpool_limits(threads):
+        found = {"sgemm": _best(sgemm)}
+    if spin := _spin():
+        with ThreadPoolExecutor(threads) as pool:
+
+            def one(_):
+                return spin(2_000_000, 0.5, 0.5, ctypes.byref(ctypes.c_float()))
+
+            found["multiply-add"] = _best(lambda: sum(pool.map(one, range(threads))))
+    return found
+
+
+@contextmanager
+def recycled_memory():
+    """Freed memory stays with the process, so that results of peers without an `out` find warm pages.
+
+    By default, glibc gives a large result back to the system, and each call pays for its page faults.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if not mallopt:  # not glibc
+        yield
+        return
+    trim_threshold, mmap_max = -1, -4  # <malloc.h>
+    mallopt(mmap_max, 0)
+    mallopt(trim_threshold, 2**31 - 1)
+    try:
+        yield
+    finally:
+        mallopt(mmap_max, 65536)
+        mallopt(trim_threshold, 128 * 1024)
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+def alternate(contenders, budget=BUDGET_SECONDS):
     """Median seconds of each callable; every round calls all of them, one after the other.
 
     One that takes long is left out of later rounds when its budget is spent.
@@ -65,7 +166,7 @@ def alternate(contenders):
         call()
         once = time.perf_counter() - start
         repeats[name] = max(1, int(LEAST_SECONDS / max(once, 1e-9)))
-        budgets[name] = max(1, min(25, int(BUDGET_SECONDS / (once * repeats[name]))))
+        budgets[name] = max(1, min(25, int(budget / (once * repeats[name]))))
     for turn in range(max(budgets.values())):
         for name, call in contenders.items():
             if turn >= budgets[name]:

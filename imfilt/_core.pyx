@@ -9,13 +9,14 @@ imfilt/_engine/twin.py.
 
 cimport numpy as cnp
 from libc.stdlib cimport free
+from libc.string cimport memcpy
 
 from imfilt._pixels cimport real
 from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, dense_tile, fir_rows, gradient_row, mix_tile, norm_row,
                            periodic_rows, SMALL_TILE, STREAM_ALIGNMENT, Tile, TILE_PIXELS, vec, vf32, vf64)
 from imfilt._sweep cimport (Sweep, arrange, begin_block, column_at, indices, lined, kind_of, load_row, make_line, padded,
                             parity, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch, spread,
-                            sweep, take, taps)
+                            stream_bytes, sweep, take, taps)
 
 cnp.import_array()
 
@@ -327,8 +328,11 @@ cdef inline void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines,
 
 
 cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n, bint stream, const void* scale,
-                            char* out, Py_ssize_t nbytes, vec* unused) noexcept nogil:
-    """A line under the taps of a set; rows[] starts at the first source row of the frame."""
+                            char* out, Py_ssize_t nbytes, Py_ssize_t apart, vec* unused) noexcept nogil:
+    """A line under the taps of a set, its pixels `apart` as many bytes as they hold.
+
+    rows[] starts at the first source row of the frame.
+    """
     cdef Py_ssize_t t, count = k.first[n + 1] - k.first[n]
     cdef const Py_ssize_t* tap
     cdef const vec* weights = <const vec*>k.weights + k.first[n] * k.positions
@@ -343,7 +347,19 @@ cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n
     else:
         periodic_rows(k.at, count, weights, k.positions, k.begins, k.period, <const vec*>scale,
                       stream and k.period % STREAM_ALIGNMENT == 0 and k.begins[k.positions - 1] % STREAM_ALIGNMENT == 0,
-                      out, nbytes)
+                      out, apart * k.period, s.ahead if s.in_place else NULL, nbytes)
+
+
+cdef inline void weave_pieces(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
+                              real* out, Py_ssize_t sources) noexcept nogil:
+    """Pixels sixteen bytes at a time: what is too much is written over by the next pixel."""
+    cdef Py_ssize_t x, p, c, piece = 16 // <Py_ssize_t>sizeof(real)
+    for x in range(sources):
+        for p in range(phases):
+            for c in range((channels + piece - 1) // piece):
+                memcpy(out + p * channels + c * piece, lines + p * step + c * piece, 16)
+        out += phases * channels
+        lines += channels
 
 
 cdef inline void weave(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
@@ -368,6 +384,14 @@ cdef inline void weave(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py
             out[4 * x + 1] = lines[step + x]
             out[4 * x + 2] = lines[2 * step + x]
             out[4 * x + 3] = lines[3 * step + x]
+    if channels > 1:
+        whole = max((pixels - 16 // <Py_ssize_t>sizeof(real)) // phases, 0)
+        if channels == 3 and phases == 2:  # constants, so that the compiler unrolls
+            weave_pieces(lines, step, 2, 3, out, whole)
+        elif channels == 3:
+            weave_pieces(lines, step, phases, 3, out, whole)
+        else:
+            weave_pieces(lines, step, phases, channels, out, whole)
     for p in range(phases):
         count = (pixels - p + phases - 1) // phases - whole
         if count > 0:
@@ -417,23 +441,33 @@ cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_
                       bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Direct* k = <Direct*>work
     cdef Py_ssize_t n, p, sources, pixels
+    cdef vec* target = out
     if s.together > 1:
         k.dense.stream = stream
         dense_lines(k, rows + i, count, <char*>out, out_step, nbytes, (<const vec*>s.scale_vector)[0])
         return
     rows += (y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y
     if s.up_x == 1:
-        direct_set(k, s, rows, (y + i) % s.up_y, stream, s.scaled, <char*>out, nbytes, out)
+        direct_set(k, s, rows, (y + i) % s.up_y, stream, s.scaled, <char*>out, nbytes, 1, out)
         return
     pixels = s.numbers // k.channels
-    sources = padded((pixels + s.up_x - 1) // s.up_x * s.cell)
-    for p in range(s.up_x):
+    for p in range(min(s.up_x, pixels)):
         n = (y + i) % s.up_y * s.up_x + p
-        direct_set(k, s, rows, n, False, s.scaled, k.lines + p * k.line_step, sources, out)
+        sources = (pixels - p + s.up_x - 1) // s.up_x * s.cell
+        if k.kinds > 1 and s.cell >= VECTOR_BYTES and not stream:  # pixels of whole vectors go to their places
+            direct_set(k, s, rows, n, False, s.scaled, <char*>out + p * s.cell, sources, s.up_x, out)
+        else:
+            direct_set(k, s, rows, n, False, s.scaled, k.lines + p * k.line_step, padded(sources), 1, out)
+    if k.kinds > 1 and s.cell >= VECTOR_BYTES and not stream:
+        return
+    if stream:
+        out = <vec*>(k.lines + s.up_x * k.line_step)
     if vec is vf32:
         weave(<const float*>k.lines, k.line_step // 4, s.up_x, k.channels, <float*>out, pixels)
     else:
         weave(<const double*>k.lines, k.line_step // 8, s.up_x, k.channels, <double*>out, pixels)
+    if stream:
+        stream_bytes(<const char*>out, <char*>target, nbytes)
 
 
 def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
@@ -468,14 +502,14 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
         s.together = DENSE_ROWS
     k.fused = fused
     with nogil:
-        memory = scratch(direct_bytes(&k, &s, s.up_x))
+        memory = scratch(direct_bytes(&k, &s, s.up_x + 1))  # phases, and a line of the result
         left = memory
         if memory != NULL:
             if s.wide:
-                direct_fill(&k, &s, &left, s.up_x, <double>0)
+                direct_fill(&k, &s, &left, s.up_x + 1, <double>0)
                 status = sweep(&s, &k, read_parts, NULL, <make_line>direct_line[vf64])
             else:
-                direct_fill(&k, &s, &left, s.up_x, <float>0)
+                direct_fill(&k, &s, &left, s.up_x + 1, <float>0)
                 status = sweep(&s, &k, read_parts, NULL, <make_line>direct_line[vf32])
         free(memory)
     if status < 0:
@@ -487,7 +521,7 @@ cdef void norm_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ss
     cdef Direct* k = <Direct*>work
     cdef Py_ssize_t n
     for n in range(2):
-        direct_set(k, s, rows + i, n, False, NULL, k.lines + n * k.line_step, padded(nbytes), out)
+        direct_set(k, s, rows + i, n, False, NULL, k.lines + n * k.line_step, padded(nbytes), 1, out)
     norm_row(k.lines, k.lines + k.line_step, <const vec*>s.half_vector, <const vec*>s.scale_vector, stream,
              <char*>out, nbytes)
 
@@ -545,38 +579,38 @@ cdef inline Py_ssize_t vector_at(Mix* k, Py_ssize_t v, Py_ssize_t size) noexcept
 # Functions that are called, as those of the dense tiles are.
 
 cdef void large_pair(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
-    mix_tile(t, x, out, TILE_PIXELS, 2, unused)
+    mix_tile(t, x, out, TILE_PIXELS, 2, False, unused)
 
 
 cdef void small_pair(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
-    mix_tile(t, x, out, SMALL_TILE, 2, unused)
+    mix_tile(t, x, out, SMALL_TILE, 2, False, unused)
 
 
 cdef void one_pair(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
-    mix_tile(t, x, out, 1, 2, unused)
+    mix_tile(t, x, out, 1, 2, False, unused)
 
 
 cdef void large_single(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
-    mix_tile(t, x, out, TILE_PIXELS, 1, unused)
+    mix_tile(t, x, out, TILE_PIXELS, 1, True, unused)
 
 
 cdef void small_single(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
-    mix_tile(t, x, out, SMALL_TILE, 1, unused)
+    mix_tile(t, x, out, SMALL_TILE, 1, False, unused)
 
 
 cdef void one_single(const Tile* t, Py_ssize_t x, char* out, vec unused) noexcept nogil:
-    mix_tile(t, x, out, 1, 1, unused)
+    mix_tile(t, x, out, 1, 1, False, unused)
 
 
 cdef inline void mix_pixels(const Tile* t, Py_ssize_t width, char* out, Py_ssize_t pixels, vec unused) noexcept nogil:
     """Any number of pixels. The last small tile overlaps the one before."""
     cdef Py_ssize_t x = 0
-    while x + TILE_PIXELS <= pixels:
-        if width == 2:
-            large_pair(t, x, out, unused)
-        else:
-            large_single(t, x, out, unused)
+    while width == 2 and x + TILE_PIXELS <= pixels:
+        large_pair(t, x, out, unused)
         x += TILE_PIXELS
+    while width == 1 and x + 2 * TILE_PIXELS <= pixels:
+        large_single(t, x, out, unused)
+        x += 2 * TILE_PIXELS
     while x < pixels and pixels >= SMALL_TILE:
         x = min(x, pixels - SMALL_TILE)
         if width == 2:
@@ -657,7 +691,7 @@ cdef void depthwise_mix_line(Sweep* s, void* work, const char** rows, Py_ssize_t
                              bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Mix* k = <Mix*>work
     cdef Py_ssize_t pixel = s.out_channels * s.size, pixels = s.numbers // s.out_channels
-    direct_set(k.direct, s, rows + i * s.stride_y, 0, False, NULL, k.middle, padded(pixels * s.cell), out)
+    direct_set(k.direct, s, rows + i * s.stride_y, 0, False, NULL, k.middle, padded(pixels * s.cell), 1, out)
     k.at[0] = k.middle
     mix_set(s, k, 0, k.at, 1, stream and streams(k, s, 0, <char*>out), <char*>out, 0, pixel, pixels, out)
 

@@ -58,9 +58,12 @@ cdef inline void store(char* out, Py_ssize_t gap, const vec* scale, vec* s, Py_s
 
 
 cdef inline void plain_sum(const char** taps, Py_ssize_t x, Py_ssize_t gap, Py_ssize_t count,
-                           const vec* weights, const vec* scale, bint stream, char* out,
+                           const vec* weights, const vec* scale, bint stream, char* out, Py_ssize_t out_gap,
                            Py_ssize_t width) noexcept nogil:
-    """Weighted sum of `count` rows: `width` vectors, `gap` bytes apart, the first at byte x."""
+    """Weighted sum of `count` rows: `width` vectors, `gap` bytes apart, the first at byte x.
+
+    They go to `out`, `out_gap` bytes apart.
+    """
     cdef const char* a = taps[0] + x
     cdef vec[4] s
     cdef vec w = weights[0]
@@ -72,7 +75,7 @@ cdef inline void plain_sum(const char** taps, Py_ssize_t x, Py_ssize_t gap, Py_s
         w = weights[t]
         for i in range(width):
             s[i] = s[i] + (<const vec*>(a + i * gap))[0] * w
-    store(out + x, gap, scale, s, width, stream)
+    store(out, out_gap, scale, s, width, stream)
 
 
 cdef inline void even_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights,
@@ -120,7 +123,7 @@ cdef inline void any_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, cons
     elif parity < 0:
         odd_sum(taps, x, count, weights, scale, stream, out, width)
     else:
-        plain_sum(taps, x, VECTOR_BYTES, count, weights, scale, stream, out, width)
+        plain_sum(taps, x, VECTOR_BYTES, count, weights, scale, stream, out + x, VECTOR_BYTES, width)
 
 
 cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
@@ -152,44 +155,50 @@ ctypedef fused number:
 
 
 cdef inline void number_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const number* weights,
-                            const number* scale, char* out) noexcept nogil:
+                            const number* scale, number* out) noexcept nogil:
     """The number at byte x of what plain_sum computes; weights are a vector apart."""
     cdef number s = (<const number*>(taps[0] + x))[0] * weights[0]
     cdef Py_ssize_t t, step = VECTOR_BYTES // <Py_ssize_t>sizeof(number)
     for t in range(1, count):
         s = s + (<const number*>(taps[t] + x))[0] * weights[t * step]
-    (<number*>(out + x))[0] = s if scale == NULL else s * scale[0]
+    out[0] = s if scale == NULL else s * scale[0]
 
 
 cdef inline void periodic_rows(const char** taps, Py_ssize_t count, const vec* weights, Py_ssize_t positions,
                                const Py_ssize_t* first, Py_ssize_t period, const vec* scale, bint stream,
-                               char* out, Py_ssize_t nbytes) noexcept nogil:
-    """Weighted sum of `count` rows whose weights repeat every `period` bytes.
+                               char* out, Py_ssize_t out_period, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
+    """Weighted sum of `count` rows whose weights repeat every `period` bytes, for `nbytes`.
 
-    The vectors of a period begin at bytes first[p]; the weights of one are weights[p * count :].
-    Exactly `nbytes` are written.
+    The vectors of a period begin at bytes first[p]; the weights of one are weights[p * count :]. Periods go to
+    places `out_period` bytes apart. Exactly what they hold is written. Memory at `ahead` is asked for.
     """
     cdef Py_ssize_t start = 0, p, x, i, size = sizeof(float) if vec is vf32 else sizeof(double)
     # Four periods at a time, all of their vectors one after the other: the result is written in order.
     while first[positions - 1] + start + 3 * period + VECTOR_BYTES <= nbytes:
         for p in range(positions):
-            plain_sum(taps, start + first[p], period, count, weights + p * count, scale, stream, out, 4)
+            plain_sum(taps, start + first[p], period, count, weights + p * count, scale, stream, out + first[p],
+                      out_period, 4)
+        if ahead != NULL:
+            for i in range((4 * period + 63) // 64):
+                prefetch(ahead + start + 64 * i)
         start += 4 * period
+        out += 4 * out_period
     while start < nbytes:
         for p in range(positions):
             x = start + first[p]
             if x + VECTOR_BYTES <= nbytes:
-                plain_sum(taps, x, period, count, weights + p * count, scale, stream, out, 1)
+                plain_sum(taps, x, period, count, weights + p * count, scale, stream, out + first[p], out_period, 1)
                 continue
             # A vector that is cut goes number by number: what lies beyond is not ours to read.
             for i in range((nbytes - x) // size if x < nbytes else 0):
                 if vec is vf32:
                     number_sum(taps, x + i * size, count, <const float*>(weights + p * count) + i,
-                               <const float*>scale, out)
+                               <const float*>scale, <float*>(out + first[p]) + i)
                 else:
                     number_sum(taps, x + i * size, count, <const double*>(weights + p * count) + i,
-                               <const double*>scale, out)
+                               <const double*>scale, <double*>(out + first[p]) + i)
         start += period
+        out += out_period
 
 
 cdef inline vec splat(const char* number, vec unused) noexcept nogil:
@@ -322,27 +331,6 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
 
 # ---- channel mixing -------------------------------------------------------------------
 
-cdef inline void mix_number(const char* at, const char* at4, const char* at8, const char* at12,
-                            Py_ssize_t step, Py_ssize_t step3, const vec* weights, vec* s,
-                            Py_ssize_t pixels, Py_ssize_t width) noexcept nogil:
-    """Adds what one number under each pixel gives: pixels * width products.
-
-    Four pointers and two steps address sixteen pixels without arithmetic.
-    """
-    cdef vec[2] w
-    cdef vec a
-    cdef Py_ssize_t p, v
-    # A line of weights is used up in the time that the next takes to arrive from the second-level cache.
-    for v in range(width):
-        w[v] = weights[v]
-        prefetch(<const char*>(weights + v + 16 * width))
-    for p in range(pixels):
-        a = splat((at if p < 4 else at4 if p < 8 else at8 if p < 12 else at12)
-                  + (step3 if p % 4 == 3 else p % 4 * step), w[0])
-        for v in range(width):
-            s[p * width + v] = madd(a, w[v], s[p * width + v])
-
-
 ctypedef struct Tile:
     const char** runs          # where the numbers under the first pixel begin: `count` runs of `length` each
     Py_ssize_t count, length
@@ -356,52 +344,175 @@ ctypedef struct Tile:
     const char* ahead          # memory to ask for, `step` bytes for a pixel; or NULL
 
 
+cdef inline void mix_store(const Tile* t, char* out, vec a, vec b, Py_ssize_t width) noexcept nogil:
+    """The channels of a pixel."""
+    if t.scale != NULL:
+        a = a * (<const vec*>t.scale)[0]
+        b = b * (<const vec*>t.scale)[0]
+    if t.partial:
+        memcpy(out, &a, t.partial)
+        return
+    put(<vec*>out, a, t.stream)
+    if width > 1:
+        put(<vec*>(out + t.second), b, t.stream)
+
+
 cdef inline void mix_tile(const Tile* t, Py_ssize_t x, char* out, Py_ssize_t pixels, Py_ssize_t width,
-                          vec unused) noexcept nogil:
-    """`width` vectors of channels of `pixels` pixels from pixel x on, all of it in registers."""
-    cdef vec[28] s  # TILE_PIXELS * 2
-    cdef vec a
-    cdef Py_ssize_t r, j, p, v, size = sizeof(float) if vec is vf32 else sizeof(double)
-    cdef Py_ssize_t step = t.step, step3 = 3 * step, length = t.length
+                          bint twice, vec unused) noexcept nogil:
+    """`width` vectors of channels of `pixels` pixels from pixel x on, all of it in registers.
+
+    With `twice`, one vector of twice as many pixels. Every sum has a name, since GCC would keep an array of
+    them in memory before and after the loop, which takes longer than a short loop: a and b are the vectors of
+    a pixel, or of a pixel of the first half and of the second.
+    """
+    cdef vec a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11
+    cdef vec b0, b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11
+    cdef vec v, w0, w1 = unused
+    cdef Py_ssize_t r, j, size = sizeof(float) if vec is vf32 else sizeof(double)
+    cdef Py_ssize_t step = t.step, step3 = 3 * step, length = t.length, out_step = t.out_step
     cdef const vec* weights = <const vec*>t.weights
     cdef const char* at
     cdef const char* at4
     cdef const char* at8
-    cdef const char* at12
+    cdef const char* more
+    cdef const char* more4
+    cdef const char* more8
     if t.ahead != NULL:
-        for p in range((pixels * step + 63) // 64):
-            prefetch(t.ahead + x * step + 64 * p)
-    for p in range(pixels):
-        for v in range(width):
-            s[p * width + v] = (<const vec*>t.bias)[v]
+        for j in range(((2 if twice else 1) * pixels * step + 63) // 64):
+            prefetch(t.ahead + x * step + 64 * j)
+    a0 = a1 = a2 = a3 = a4 = a5 = a6 = a7 = a8 = a9 = a10 = a11 = (<const vec*>t.bias)[0]
+    b0 = b1 = b2 = b3 = b4 = b5 = b6 = b7 = b8 = b9 = b10 = b11 = (<const vec*>t.bias)[width - 1]
     for r in range(t.count):
         at = t.runs[r] + x * step
-        at4, at8, at12 = at + 4 * step, at + 8 * step, at + 12 * step
+        at4, at8 = at + 4 * step, at + 8 * step
+        more = at + pixels * step
+        more4, more8 = more + 4 * step, more + 8 * step
         for j in range(length):
-            mix_number(at, at4, at8, at12, step, step3, weights, s, pixels, width)
+            # A line of weights is used up in the time that the next takes to arrive from the second-level cache.
+            w0 = weights[0]
+            prefetch(<const char*>(weights + 16 * width))
+            if width > 1:
+                w1 = weights[1]
+                prefetch(<const char*>(weights + 16 * width + 1))
+            v = splat(at, w0)
+            a0 = madd(v, w0, a0)
+            if width > 1:
+                b0 = madd(v, w1, b0)
+            if twice:
+                b0 = madd(splat(more, w0), w0, b0)
+            if pixels > 1:
+                v = splat(at + step, w0)
+                a1 = madd(v, w0, a1)
+                if width > 1:
+                    b1 = madd(v, w1, b1)
+                if twice:
+                    b1 = madd(splat(more + step, w0), w0, b1)
+            if pixels > 2:
+                v = splat(at + 2 * step, w0)
+                a2 = madd(v, w0, a2)
+                if width > 1:
+                    b2 = madd(v, w1, b2)
+                if twice:
+                    b2 = madd(splat(more + 2 * step, w0), w0, b2)
+                v = splat(at + step3, w0)
+                a3 = madd(v, w0, a3)
+                if width > 1:
+                    b3 = madd(v, w1, b3)
+                if twice:
+                    b3 = madd(splat(more + step3, w0), w0, b3)
+            if pixels > 4:
+                v = splat(at4, w0)
+                a4 = madd(v, w0, a4)
+                if width > 1:
+                    b4 = madd(v, w1, b4)
+                if twice:
+                    b4 = madd(splat(more4, w0), w0, b4)
+                v = splat(at4 + step, w0)
+                a5 = madd(v, w0, a5)
+                if width > 1:
+                    b5 = madd(v, w1, b5)
+                if twice:
+                    b5 = madd(splat(more4 + step, w0), w0, b5)
+            if pixels > 6:
+                v = splat(at4 + 2 * step, w0)
+                a6 = madd(v, w0, a6)
+                if width > 1:
+                    b6 = madd(v, w1, b6)
+                if twice:
+                    b6 = madd(splat(more4 + 2 * step, w0), w0, b6)
+                v = splat(at4 + step3, w0)
+                a7 = madd(v, w0, a7)
+                if width > 1:
+                    b7 = madd(v, w1, b7)
+                if twice:
+                    b7 = madd(splat(more4 + step3, w0), w0, b7)
+                v = splat(at8, w0)
+                a8 = madd(v, w0, a8)
+                if width > 1:
+                    b8 = madd(v, w1, b8)
+                if twice:
+                    b8 = madd(splat(more8, w0), w0, b8)
+                v = splat(at8 + step, w0)
+                a9 = madd(v, w0, a9)
+                if width > 1:
+                    b9 = madd(v, w1, b9)
+                if twice:
+                    b9 = madd(splat(more8 + step, w0), w0, b9)
+                v = splat(at8 + 2 * step, w0)
+                a10 = madd(v, w0, a10)
+                if width > 1:
+                    b10 = madd(v, w1, b10)
+                if twice:
+                    b10 = madd(splat(more8 + 2 * step, w0), w0, b10)
+                v = splat(at8 + step3, w0)
+                a11 = madd(v, w0, a11)
+                if width > 1:
+                    b11 = madd(v, w1, b11)
+                if twice:
+                    b11 = madd(splat(more8 + step3, w0), w0, b11)
             at += size
             at4 += size
             at8 += size
-            at12 += size
+            more += size
+            more4 += size
+            more8 += size
             weights += width
-    if t.scale != NULL:
-        for p in range(pixels * width):
-            s[p] = s[p] * (<const vec*>t.scale)[0]
-    out += x * t.out_step
-    # One loop for each way to write, so that each is unrolled and its vectors stay in their registers.
-    if t.partial:
-        for p in range(pixels):
-            memcpy(out + p * t.out_step, s + p * width, t.partial)
-    elif t.stream:
-        for p in range(pixels):
-            for v in range(width):
-                put(<vec*>(out + v * t.second), s[p * width + v], True)
-            out += t.out_step
-    else:
-        for p in range(pixels):
-            for v in range(width):
-                put(<vec*>(out + v * t.second), s[p * width + v], False)
-            out += t.out_step
+    out += x * out_step
+    mix_store(t, out, a0, b0, width)
+    if pixels > 1:
+        mix_store(t, out + out_step, a1, b1, width)
+    if pixels > 2:
+        mix_store(t, out + 2 * out_step, a2, b2, width)
+        mix_store(t, out + 3 * out_step, a3, b3, width)
+    if pixels > 4:
+        mix_store(t, out + 4 * out_step, a4, b4, width)
+        mix_store(t, out + 5 * out_step, a5, b5, width)
+    if pixels > 6:
+        mix_store(t, out + 6 * out_step, a6, b6, width)
+        mix_store(t, out + 7 * out_step, a7, b7, width)
+        mix_store(t, out + 8 * out_step, a8, b8, width)
+        mix_store(t, out + 9 * out_step, a9, b9, width)
+        mix_store(t, out + 10 * out_step, a10, b10, width)
+        mix_store(t, out + 11 * out_step, a11, b11, width)
+    if not twice:
+        return
+    out += pixels * out_step
+    mix_store(t, out, b0, b0, 1)
+    if pixels > 1:
+        mix_store(t, out + out_step, b1, b1, 1)
+    if pixels > 2:
+        mix_store(t, out + 2 * out_step, b2, b2, 1)
+        mix_store(t, out + 3 * out_step, b3, b3, 1)
+    if pixels > 4:
+        mix_store(t, out + 4 * out_step, b4, b4, 1)
+        mix_store(t, out + 5 * out_step, b5, b5, 1)
+    if pixels > 6:
+        mix_store(t, out + 6 * out_step, b6, b6, 1)
+        mix_store(t, out + 7 * out_step, b7, b7, 1)
+        mix_store(t, out + 8 * out_step, b8, b8, 1)
+        mix_store(t, out + 9 * out_step, b9, b9, 1)
+        mix_store(t, out + 10 * out_step, b10, b10, 1)
+        mix_store(t, out + 11 * out_step, b11, b11, 1)
 
 
 cdef inline bint any_lane(vec flags) noexcept nogil:

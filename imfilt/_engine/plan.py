@@ -244,7 +244,7 @@ def _steps(kernel, shape, source, result, border, cval, rescale, size, lanes):
     full = dtypes.full_scale(source) if rescale else 1.0
     wide = is_wide(source, result) or (kernel.squares and dtypes.is_16_bit(source))
     # Sums of whole numbers are exact up to 2**24.
-    wide = wide or (source.kind in "iu" and kernel.reach * dtypes.full_scale(source) >= 2**24)
+    wide = wide or (source.kind in "iub" and kernel.reach * dtypes.full_scale(source) >= 2**24)
     scale = kernel.gain * (dtypes.full_scale(result) / full if rescale else 1.0)
     low = -full if rescale and source.kind == "i" else -inf
     outside = border, cval * full

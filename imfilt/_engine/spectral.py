@@ -10,7 +10,7 @@ import numpy as np
 
 from imfilt._engine import twin
 
-TILES = (64, 128, 256, 512)  # powers of two, of which transforms are fastest
+TILES = (64, 128, 256)  # powers of two, of which transforms are fastest
 POINT_NS = 21.0  # all that is done to a point of a tile (measured)
 
 

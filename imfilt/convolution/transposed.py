@@ -143,7 +143,8 @@ def _kernel(weight, bias, stride, dilation, groups, cut):
         .swapaxes(1, 2)
         .reshape(-1, taken // groups, tall, wide)
     )
-    return Kernel((stage,), reach=mixing.whole_reach(turned, bias), name=stage.loop)
+    halo = -first_row, rows - 1 + first_row, -first_column, columns - 1 + first_column  # pixels of the image
+    return Kernel((stage,), halo=halo, reach=mixing.whole_reach(turned, bias), name=stage.loop)
 
 
 def _span(phases):
