@@ -8,7 +8,7 @@ LANES: int
 
 def separable(
     src: ndarray, dst: ndarray, frame: Frame, column: ndarray, row: ndarray, rank: int,
-    dilation_y: int, dilation_x: int, y0: int, y1: int,
+    down: ndarray, along: ndarray, y0: int, y1: int,
 ) -> None: ...  # fmt: skip
 def gradient(
     src: ndarray, dst: ndarray, frame: Frame, smooth: ndarray, difference: ndarray, y0: int, y1: int

@@ -31,7 +31,9 @@ LANES = VECTOR_BYTES // 4  # numbers of single precision in a vector: what packe
 
 ctypedef struct Separable:
     Py_ssize_t rank, tall, wide        # terms; taps of a column and of a row
-    Py_ssize_t dilation_y, dilation_x, phases
+    Py_ssize_t phases
+    const Py_ssize_t* down             # the row of the frame under each tap of a column
+    const Py_ssize_t* along            # and the column under each tap of a row
     const double* column
     const double* row
     char* column_weights
@@ -39,7 +41,7 @@ ctypedef struct Separable:
     char* middle                       # block lines of each phase of each term
     Py_ssize_t middle_step
     const char** picks                 # a pointer for each tap of each line
-    const char** along                 # and for each tap of the rows
+    const char** sources               # and for each tap of the rows
 
 
 cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
@@ -50,7 +52,7 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
     for p in range(k.phases):
         for i in range(count):
             for t in range(k.tall):
-                k.picks[i * k.tall + t] = rows[i * s.stride_y + t * k.dilation_y] + column_at(s, 0, p)
+                k.picks[i * k.tall + t] = rows[i * s.stride_y + k.down[t]] + column_at(s, 0, p)
         for r in range(k.rank):
             column = k.column + r * k.tall
             fir_rows(k.picks, k.tall, count, k.tall, <const vec*>k.column_weights + r * k.tall,
@@ -64,33 +66,41 @@ cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, 
     cdef Py_ssize_t r, t, c
     for r in range(k.rank):
         for t in range(k.wide):
-            c = t * k.dilation_x
-            k.along[r * k.wide + t] = (k.middle + ((r * k.phases + c % s.stride_x) * s.block + i) * k.middle_step
+            c = k.along[t]
+            k.sources[r * k.wide + t] = (k.middle + ((r * k.phases + c % s.stride_x) * s.block + i) * k.middle_step
                                        + c // s.stride_x * s.cell)
-    fir_rows(k.along, 0, 1, k.rank * k.wide, <const vec*>k.row_weights,
+    fir_rows(k.sources, 0, 1, k.rank * k.wide, <const vec*>k.row_weights,
              parity(k.row, k.wide) if k.rank == 1 else 0, <const vec*>s.scaled, stream, <char*>out, 0, nbytes)
 
 
 def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
               cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t rank,
-              Py_ssize_t dilation_y, Py_ssize_t dilation_x, Py_ssize_t y0, Py_ssize_t y1):
+              cnp.ndarray down not None, cnp.ndarray along not None, Py_ssize_t y0, Py_ssize_t y1):
     """Rows y0 to y1 of the correlation of src with the sum of `rank` outer products of a column and a row.
 
-    column holds the taps of the columns one after the other, row those of the rows.
+    column holds the taps of the columns one after the other, row those of the rows; down and along hold
+    where in the frame these taps lie.
     """
     cdef Sweep s
     cdef Separable k
     cdef int status = -1
+    cdef Py_ssize_t t
     cdef char* memory
     cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
     same_channels(&s)
-    if min(rank, dilation_y, dilation_x) < 1 or (s.rows - 1) % dilation_y or (s.columns - 1) % dilation_x:
-        raise ValueError("core: the frame is not that of dilated columns and rows")
+    k.rank, k.tall, k.wide = rank, cnp.PyArray_SIZE(down), cnp.PyArray_SIZE(along)
+    k.down, k.along = indices(down, k.tall), indices(along, k.wide)
+    for t in range(k.tall):
+        if not 0 <= k.down[t] < s.rows:
+            raise ValueError("core: a tap lies outside the frame")
+    for t in range(k.wide):
+        if not 0 <= k.along[t] < s.columns:
+            raise ValueError("core: a tap lies outside the frame")
+    if rank < 1:
+        raise ValueError("core: a term is needed")
     if s.up_y != 1 or s.up_x != 1:
         raise ValueError("core: separable makes no more pixels than there are")
-    k.rank, k.dilation_y, k.dilation_x = rank, dilation_y, dilation_x
-    k.tall, k.wide = (s.rows - 1) // dilation_y + 1, (s.columns - 1) // dilation_x + 1
     k.phases = min(s.stride_x, s.columns)
     k.column = taps(column, rank * k.tall)
     k.row = taps(row, rank * k.wide)
@@ -106,7 +116,7 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             k.column_weights = take(&left, rank * k.tall * VECTOR_BYTES)
             k.row_weights = take(&left, rank * k.wide * VECTOR_BYTES)
             k.picks = <const char**>take(&left, s.block * k.tall * <Py_ssize_t>sizeof(void*))
-            k.along = <const char**>take(&left, rank * k.wide * <Py_ssize_t>sizeof(void*))
+            k.sources = <const char**>take(&left, rank * k.wide * <Py_ssize_t>sizeof(void*))
             if s.wide:
                 spread(k.column, rank * k.tall, <vf64*>k.column_weights)
                 spread(k.row, rank * k.wide, <vf64*>k.row_weights)
@@ -282,11 +292,16 @@ cdef inline Py_ssize_t direct_grain(Direct* k, Sweep* s) noexcept nogil:
     return grain
 
 
+cdef inline Py_ssize_t dense_bytes(Sweep* s) noexcept nogil:
+    """A table of all places in the frame, where several lines are made at a time."""
+    return (s.rows + DENSE_ROWS) * s.columns * (s.size + 1) if s.together > 1 else 0
+
+
 cdef inline Py_ssize_t direct_bytes(Direct* k, Sweep* s, Py_ssize_t lines) noexcept nogil:
     k.line_step = s.line_step
     return (lined(k.count * k.positions * VECTOR_BYTES) + lined(lines * k.line_step) + lined(s.line_step)
             + lined(k.count * <Py_ssize_t>sizeof(void*)) + lined(k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
-            + lined((s.rows + DENSE_ROWS) * s.columns * (s.size + 1)))
+            + lined(dense_bytes(s)))
 
 
 cdef inline void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real unused) noexcept nogil:
@@ -300,7 +315,7 @@ cdef inline void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines,
     k.ones = take(left, s.line_step)
     k.at = <const char**>take(left, k.count * <Py_ssize_t>sizeof(void*))
     k.begins = <Py_ssize_t*>take(left, k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
-    dense = <real*>take(left, (s.rows + DENSE_ROWS) * s.columns * (s.size + 1))
+    dense = <real*>take(left, dense_bytes(s))
     for p in range(k.positions):
         k.begins[p] = p * VECTOR_BYTES
         if k.kinds > 1 and k.channels >= lanes:

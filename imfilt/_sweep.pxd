@@ -259,6 +259,7 @@ cdef inline void pick(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_
 cdef inline void read_parts(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
     """A row of the ring: parts and phases of a source row, or the source row itself."""
     cdef Py_ssize_t part, phase, count, channels = s.cell // s.size
+    cdef char* to
     cdef const Py_ssize_t* picks
     if s.picks == NULL and s.stride_x == 1:
         read_row(s, work, y, pixels, dst)
@@ -270,13 +271,13 @@ cdef inline void read_parts(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixel
             picks = s.picks + part * channels
         for phase in range(min(s.stride_x, pixels)):
             count = (pixels - phase + s.stride_x - 1) // s.stride_x
+            to = dst + (part * s.stride_x + phase) * s.part_step
             if s.wide:
-                pick(<const double*>(s.unpicked + phase * s.pixel), s.stride_x * s.channels, <double*>dst,
+                pick(<const double*>(s.unpicked + phase * s.pixel), s.stride_x * s.channels, <double*>to,
                      channels, count, channels, picks)
             else:
-                pick(<const float*>(s.unpicked + phase * s.pixel), s.stride_x * s.channels, <float*>dst,
+                pick(<const float*>(s.unpicked + phase * s.pixel), s.stride_x * s.channels, <float*>to,
                      channels, count, channels, picks)
-            dst += s.part_step
 
 
 cdef inline Py_ssize_t column_at(Sweep* s, Py_ssize_t part, Py_ssize_t column) noexcept nogil:

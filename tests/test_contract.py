@@ -374,7 +374,7 @@ def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
             with pytest.raises((ValueError, TypeError)):
                 core.gradient(src, dst, frame, *taps, y0, y1)
             with pytest.raises((ValueError, TypeError)):
-                core.separable(src, dst, frame, *taps, 1, 1, 1, y0, y1)
+                core.separable(src, dst, frame, *taps, 1, np.arange(3), np.arange(3), y0, y1)
 
         refused(y1=9)
         refused(y0=-1)

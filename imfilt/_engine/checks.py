@@ -106,7 +106,7 @@ def constant(cval):
 
 def pair(value, name, convert):
     """A number for both axes, or one for each (rows, columns)."""
-    if isinstance(value, str) or not hasattr(value, "__len__"):
+    if isinstance(value, str) or not hasattr(value, "__len__") or np.ndim(value) == 0:
         one = convert(value, name)
         return one, one
     if len(value) != 2:
@@ -366,7 +366,7 @@ def pointwise_follows(weight, channels):
 
 def not_empty(shape, result):
     """An image with pixels, unless none are asked for."""
-    if 0 in shape and 0 not in result:
+    if 0 in shape[-3:] and 0 not in result:
         raise ValueError(f"image of shape {shape} is empty, but the result would not be: {result}")
 
 
@@ -400,7 +400,10 @@ def plan_there_is(name, there, refused):
 
 
 def image_dtype(dtype):
-    result = np.dtype(dtype)
+    try:
+        result = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be a NumPy dtype, not {dtype!r}") from None
     if not dtypes.is_taken(result):
         raise TypeError(f"dtype must be one of {', '.join(d.name for d in dtypes.TAKEN)}, not {result}")
     return result

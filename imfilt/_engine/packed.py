@@ -73,7 +73,8 @@ class Kept:
             if name in self._items:
                 self._items.move_to_end(name)
                 return self._items[name][0]
-        value = make(*arrays, *key)
+        # Copies: what is made may look at them later, and they belong to the caller.
+        value = make(*(None if array is None else array.copy() for array in arrays), *key)
         # As doubles, and packed once or twice.
         size = 4096 + 4 * sum(8 * array.size for array in arrays if array is not None)
         with self._lock:

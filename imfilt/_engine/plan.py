@@ -243,8 +243,9 @@ def _steps(kernel, shape, source, result, border, cval, rescale, size, lanes):
     channels = shape[2]
     full = dtypes.full_scale(source) if rescale else 1.0
     wide = is_wide(source, result) or (kernel.squares and dtypes.is_16_bit(source))
-    # Sums of whole numbers are exact up to 2**24.
-    wide = wide or (source.kind in "iub" and kernel.reach * dtypes.full_scale(source) >= 2**24)
+    # Sums of whole numbers are exact up to 2**24. (A constant border that is not finite has no whole numbers.)
+    most = max(2.0 ** (8 * source.itemsize), abs(cval) if abs(cval) < inf else 0.0)
+    wide = wide or (source.kind in "iub" and kernel.reach * most > 2**24)
     scale = kernel.gain * (dtypes.full_scale(result) / full if rescale else 1.0)
     low = -full if rescale and source.kind == "i" else -inf
     outside = border, cval * full

@@ -43,7 +43,8 @@ def correlate(src, dst, frame, spectrum, side, y0, y1):
             right = min(left + along, dst.shape[1])
             columns = np.arange(left - frame.left, left - frame.left + side)
             block = np.moveaxis(twin.read(src, frame, rows, columns), -1, 0).astype(np.float64)
-            product = np.fft.rfft2(block, axes=(1, 2))
-            product *= spectrum.of(side)
-            result = np.fft.irfft2(product, (side, side), axes=(1, 2))[:, : bottom - top, : right - left]
+            with np.errstate(invalid="ignore"):  # where the caller wants this for numbers that are not finite
+                product = np.fft.rfft2(block, axes=(1, 2))
+                product *= spectrum.of(side)
+                result = np.fft.irfft2(product, (side, side), axes=(1, 2))[:, : bottom - top, : right - left]
             twin.write(np.moveaxis(result, 0, -1), frame, dst[:, left:right], top, bottom)

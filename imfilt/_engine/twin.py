@@ -112,10 +112,9 @@ def around(src, dst, frame, y0, y1):
     return part
 
 
-def separable(src, dst, frame, column, row, rank, dilation_y, dilation_x, y0, y1):
+def separable(src, dst, frame, column, row, rank, down, along, y0, y1):
     part = around(src, dst, frame, y0, y1)
     x = np.arange(dst.shape[1]) * frame.stride_x
-    down, along = range(0, frame.rows, dilation_y), range(0, frame.columns, dilation_x)
     columns, row = column.reshape(rank, -1), row.reshape(rank, -1)
     middle = [weighted([part(r) for r in down], one) for one in columns]
     parts = [one[:, x + c] for one in middle for c in along]

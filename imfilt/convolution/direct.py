@@ -5,17 +5,10 @@ from functools import lru_cache
 import numpy as np
 
 from imfilt._engine.plan import Kernel, Stage
-from imfilt.convolution.separable import taps
+from imfilt.convolution.separable import indices, taps
 
 NONE = np.zeros(0, np.intp)
 NONE.flags.writeable = False
-
-
-def indices(values):
-    """Indices as the core reads them, not to be changed."""
-    array = np.ascontiguousarray(values, dtype=np.intp)
-    array.flags.writeable = False
-    return array
 
 
 @lru_cache(maxsize=64)

@@ -12,8 +12,8 @@ import numpy as np
 
 from imfilt._engine.packed import pack
 from imfilt._engine.plan import Stage
-from imfilt.convolution.direct import NONE, indices
-from imfilt.convolution.separable import taps
+from imfilt.convolution.direct import NONE
+from imfilt.convolution.separable import indices, taps
 
 VECTOR = 16  # numbers of the widest vector; so that every build of the core goes the same way
 MANY = 12  # taps from which several lines are made at a time (measured)

@@ -15,7 +15,7 @@ import numpy as np
 
 from imfilt import kernels
 from imfilt._engine.plan import Kernel, Stage
-from imfilt.convolution.separable import taps
+from imfilt.convolution.separable import indices, taps
 
 BOXES = 4
 FEWEST_SIGMA = 4.0  # below, the direct sum is as cheap
@@ -103,7 +103,9 @@ def _stage(loop, pair, first, *, stride=(1, 1), up=(1, 1), extra=(0, 0), share=1
     """A stage whose taps are the last axis of a pair of arrays."""
     rows, columns = (array.shape[-1] for array in pair)
     work = (rows + columns * share) / 2
-    arrays = (*map(taps, pair), 1, 1, 1) if loop == "separable" else tuple(map(taps, pair))
+    arrays = tuple(map(taps, pair))
+    if loop == "separable":
+        arrays = (*arrays, 1, indices(range(rows)), indices(range(columns)))
     return Stage(loop, arrays, rows, columns, first[0], first[1], stride, up, extra, work)
 
 

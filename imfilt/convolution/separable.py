@@ -23,10 +23,33 @@ def taps(values):
     return array
 
 
+def indices(values):
+    """Indices as the core reads them, not to be changed."""
+    array = np.ascontiguousarray(values, dtype=np.intp)
+    array.flags.writeable = False
+    return array
+
+
 def factors_stage(columns, rows, dilation, frame):
     """Correlation with a sum of columns times rows, (terms, taps) each."""
-    arrays = (taps(columns.ravel()), taps(rows.ravel()), len(columns), *dilation)
+    down, along = _used(columns), _used(rows)
+    arrays = (
+        taps(columns[:, down].ravel()), taps(rows[:, along].ravel()), len(columns),
+        indices(down * dilation[0]), indices(along * dilation[1]),
+    )  # fmt: skip
     return Stage("separable", arrays, **frame, work=len(columns) * (columns.shape[1] + rows.shape[1]) / 2, rate=0.06)
+
+
+def _used(factors):
+    """The taps that are not 0 in every term: what those would multiply by 0 may be NaN.
+
+    Odd taps go in pairs, which leave out the one in the middle by themselves.
+    """
+    used = np.flatnonzero(factors.any(axis=0))
+    count = factors.shape[1]
+    if len(factors) == 1 and len(used) == count - 1 and count % 2 and (factors == -factors[:, ::-1]).all():
+        return np.arange(count)
+    return used if len(used) else np.zeros(1, np.intp)
 
 
 @lru_cache(maxsize=512)

@@ -11,9 +11,9 @@ from imfilt._engine import borders, checks, isa, kernel_checks, plan, spectral
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel, Stage
 from imfilt._engine.run import apply
-from imfilt.convolution.direct import NONE, indices
+from imfilt.convolution.direct import NONE
 from imfilt.convolution.mixing import MANY
-from imfilt.convolution.separable import factors_stage, taps
+from imfilt.convolution.separable import factors_stage, indices, taps
 from imfilt.separability import separate
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _ways(kernel, dilation, stride, corner, wide, whole_image):
         refused["fused"] = f"its bits depend on the machine, and direct is fast enough up to {FUSED_TAPS} taps"
 
     separation = separate(kernel)
-    if separation.rank == min(kernel.shape) > 1 and not wide:
+    if separation.rank > 1 and not wide and not whole:  # perhaps it was rounded to float32
         separation = min(separation, separate(kernel, tol=count * unit), key=lambda s: s.rank)
     if separation.rank:
         steps = kernel.shape[0] + separation.rank * kernel.shape[1] + 4
