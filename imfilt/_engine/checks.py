@@ -106,7 +106,7 @@ def constant(cval):
 
 def pair(value, name, convert):
     """A number for both axes, or one for each (rows, columns)."""
-    if isinstance(value, str) or not hasattr(value, "__len__") or np.ndim(value) == 0:
+    if isinstance(value, str) or not hasattr(value, "__len__") or getattr(value, "ndim", 1) == 0:
         one = convert(value, name)
         return one, one
     if len(value) != 2:

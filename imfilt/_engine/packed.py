@@ -43,7 +43,8 @@ def pack(sets, lanes, dtype):
                 piece = np.zeros((numbers, len(first[v : v + 2]), lanes or made), dtype)
                 for i, at in enumerate(first[v : v + 2]):
                     part = group[:, at : at + (lanes or made)]
-                    piece[:, i, : part.shape[1]] = part
+                    with np.errstate(over="ignore"):  # beyond single precision: infinite
+                        piece[:, i, : part.shape[1]] = part
                 pieces.append(piece.ravel())
     numbers = sum(map(len, pieces))
     memory = np.zeros(numbers + ALIGNMENT, dtype)

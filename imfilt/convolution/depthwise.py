@@ -63,6 +63,7 @@ def depthwise_conv2d(
     return convolve_channels(
         array, axis, weights.reshape(-1, 1, *weights.shape[-2:]), bias, stride, padding, dilation,
         checks.depthwise(weights.shape, "weight", array.shape, axis), mode, cval, dtype, out,
+        same_bits=True,
     )  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def of_groups(weight, groups):
     return weight.reshape(groups, made // groups, taken, tall, wide).transpose(3, 4, 0, 2, 1)
 
 
-def stage(sets, bias, channels, frame):
+def stage(sets, bias, channels, frame, same_bits=False):
     """The stage of these sets: channel by channel in vectors of the result, or by mixing.
 
     Parameters
@@ -38,6 +38,8 @@ def stage(sets, bias, channels, frame):
         Of the image.
     frame : dict
         rows, columns, top, left, stride and up of the stage.
+    same_bits : bool
+        Do not mix, whatever that gains: the loop that mixes may use fused multiply-add.
     """
     groups, taken, made = next(one[0][2].shape for one in sets if one)
     most = max(map(len, sets))
@@ -45,7 +47,7 @@ def stage(sets, bias, channels, frame):
     # one, whose vectors are not full unless a group makes enough channels.
     direct = 2 * most * taken * groups * made / VECTOR + (taken * groups * made if taken > 1 else 0)
     mixed = most * taken * groups * -(-made // VECTOR) + groups * made / 4
-    if (groups * taken == 1 and made == 1) or (groups > 1 and direct <= mixed):
+    if same_bits or (groups * taken == 1 and made == 1) or (groups > 1 and direct <= mixed):
         return _direct(sets, bias, channels, frame)
     return _mixed(sets, bias, groups, taken, made, frame)
 

@@ -51,5 +51,5 @@ def pointwise_conv2d(
     array, axis = checks.as_image(image, channel_axis, True)
     weights = checks.weight(weight, "weight", "(C_out, C_in)")
     return convolve_channels(
-        array, axis, weights[:, :, None, None], bias, 1, 0, 1, 1, "constant", 0.0, dtype, out
+        array, axis, weights[:, :, None, None], bias, 1, "same", 1, 1, "constant", 0.0, dtype, out
     )  # fmt: skip

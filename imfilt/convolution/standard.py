@@ -94,7 +94,9 @@ def conv2d(
     )  # fmt: skip
 
 
-def convolve_channels(array, axis, weight, bias, stride, padding, dilation, groups, mode, cval, dtype, out):
+def convolve_channels(
+    array, axis, weight, bias, stride, padding, dilation, groups, mode, cval, dtype, out, same_bits=False
+):  # fmt: skip
     """What conv2d, depthwise_conv2d and pointwise_conv2d have in common: checks, sizes, the kernel."""
     stride, dilation = checks.steps(stride, "stride"), checks.steps(dilation, "dilation")
     rows, columns, channels = checks.plane(array.shape, axis)
@@ -105,7 +107,7 @@ def convolve_channels(array, axis, weight, bias, stride, padding, dilation, grou
     pads = shapes.conv_pads((rows, columns), weight.shape[2:], stride, padding, dilation)
     size = shapes.conv_size((rows, columns), weight.shape[2:], stride, padding, dilation)
     checks.not_empty(array.shape, (*size, weight.shape[0]))
-    kernel = kept.get(_kernel, (weight, bias), stride, dilation, groups, (pads[0][0], pads[1][0]))
+    kernel = kept.get(_kernel, (weight, bias), stride, dilation, groups, (pads[0][0], pads[1][0]), same_bits)
     return apply(
         kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out,
         size=size, channels=weight.shape[0],
@@ -129,9 +131,9 @@ def frame_of(weight, stride, dilation, corner):
     return {"rows": rows, "columns": columns, "top": corner[0], "left": corner[1], "stride": stride, "up": (1, 1)}
 
 
-def _kernel(weight, bias, stride, dilation, groups, corner):
+def _kernel(weight, bias, stride, dilation, groups, corner, same_bits):
     frame = frame_of(weight, stride, dilation, corner)
-    stage = mixing.stage([taps_of(weight, dilation, groups)], bias, weight.shape[1] * groups, frame)
+    stage = mixing.stage([taps_of(weight, dilation, groups)], bias, weight.shape[1] * groups, frame, same_bits)
     (top, left), (rows, columns) = corner, (frame["rows"], frame["columns"])
     return Kernel(
         (stage,), halo=(top, rows - 1 - top, left, columns - 1 - left),
