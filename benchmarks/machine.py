@@ -20,6 +20,7 @@ import imfilt
 
 PACKAGES = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "cython", "torch")
 LEAST_SECONDS = 1e-3  # a shorter call is repeated until a measurement takes this long
+PAUSE_SECONDS = 0.02  # longer than PyTorch's threads wait awake
 BUDGET_SECONDS = 0.2  # for each contender of a row
 PEAK_RUNS = 25
 
@@ -155,10 +156,11 @@ def recycled_memory():
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def alternate(contenders, budget=BUDGET_SECONDS):
+def alternate(contenders, budget=BUDGET_SECONDS, pause=0.0):
     """Median seconds of each callable; every round calls all of them, one after the other.
 
-    One that takes long is left out of later rounds when its budget is spent.
+    One that takes long is left out of later rounds when its budget is spent. With threads, a `pause` before each
+    lets those of the contender before it fall asleep: some wait for more work at full speed.
     """
     repeats, budgets, seconds = {}, {}, {name: [] for name in contenders}
     for name, call in contenders.items():
@@ -172,6 +174,7 @@ def alternate(contenders, budget=BUDGET_SECONDS):
             if turn >= budgets[name]:
                 continue
             n = repeats[name]
+            time.sleep(pause)
             start = time.perf_counter()
             for _ in range(n):
                 call()

@@ -21,7 +21,7 @@ from imfilt._sweep cimport (Sweep, arrange, begin_block, column_at, indices, lin
 cnp.import_array()
 
 cdef enum:
-    IN_PLACE_BYTES = 32768  # a row this long is worth strips of their own at its ends (measured)
+    IN_PLACE_BYTES = 8192  # a row this long is worth strips of their own at its ends (measured)
 
 
 LANES = VECTOR_BYTES // 4  # numbers of single precision in a vector: what packed weights depend on
