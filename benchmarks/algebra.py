@@ -348,7 +348,7 @@ def measure(row, image, threads, peak, budget):
     with machine.recycled_memory():
         for call in contenders.values():  # the first call under this rule still takes new memory
             call()
-        seconds = machine.alternate(contenders, budget, machine.PAUSE_SECONDS if threads > 1 else 0.0)
+        seconds = machine.alternate(contenders, budget, warm=threads > 1)
     plan, macs = planned(row)
     rate = 2 * macs / seconds["imfilt"]
     return {

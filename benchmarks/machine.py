@@ -20,7 +20,6 @@ import imfilt
 
 PACKAGES = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "cython", "torch")
 LEAST_SECONDS = 1e-3  # a shorter call is repeated until a measurement takes this long
-PAUSE_SECONDS = 0.02  # longer than PyTorch's threads wait awake
 BUDGET_SECONDS = 0.2  # for each contender of a row
 PEAK_RUNS = 25
 
@@ -156,11 +155,12 @@ def recycled_memory():
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def alternate(contenders, budget=BUDGET_SECONDS, pause=0.0):
+def alternate(contenders, budget=BUDGET_SECONDS, warm=False):
     """Median seconds of each callable; every round calls all of them, one after the other.
 
-    One that takes long is left out of later rounds when its budget is spent. With threads, a `pause` before each
-    lets those of the contender before it fall asleep: some wait for more work at full speed.
+    One that takes long is left out of later rounds when its budget is spent. With `warm` each is called once more
+    before its time is taken: its own threads wake up, and those of the one before, some of which wait for
+    more work at full speed, fall asleep.
     """
     repeats, budgets, seconds = {}, {}, {name: [] for name in contenders}
     for name, call in contenders.items():
@@ -174,7 +174,8 @@ def alternate(contenders, budget=BUDGET_SECONDS, pause=0.0):
             if turn >= budgets[name]:
                 continue
             n = repeats[name]
-            time.sleep(pause)
+            if warm:
+                call()
             start = time.perf_counter()
             for _ in range(n):
                 call()

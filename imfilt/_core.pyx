@@ -357,7 +357,7 @@ cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n
             k.at[t] = k.ones
         else:
             k.at[t] = rows[tap[0]] + column_at(s, tap[2], tap[1])
-    if k.kinds == 1:
+    if k.kinds == 1 and not s.in_place:
         fir_rows(k.at, 0, 1, count, weights, 0, <const vec*>scale, stream, out, 0, nbytes)
     else:
         periodic_rows(k.at, count, weights, k.positions, k.begins, k.period, <const vec*>scale,

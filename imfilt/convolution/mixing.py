@@ -84,7 +84,7 @@ def _direct(sets, bias, channels, frame):
     )  # fmt: skip
     return Stage(
         "direct", (*arrays, False), **frame, work=most, channels=groups * made, cells=taken * groups * made,
-        many=many, rate=0.02 if many else 0.03,
+        many=many, rate=0.02 if many else 0.018,
     )  # fmt: skip
 
 

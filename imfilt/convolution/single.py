@@ -240,7 +240,7 @@ def _direct_stage(kernel, dilation, frame, many, fused):
     if not len(r):  # all zeros: the sum of a row of ones, times 0
         offsets, weights = np.array([[0, 0, -1]]), taps([0.0])
     arrays = indices(offsets), weights, indices([0, len(weights)]), NONE, fused
-    rate = 0.0135 if fused else 0.02 if many else 0.03
+    rate = 0.0135 if fused else 0.02 if many else 0.018
     return Stage("direct", arrays, **frame, work=len(weights), many=many, rate=rate)
 
 
