@@ -627,9 +627,9 @@ def test_why_a_plan_is_not_taken():
     assert "stride" in refused(random_taps(25), stride=(1, 2))["fused"]
     assert "stride" in refused(random_taps(25), stride=(1, 2))["fft"]
     assert "all taps are 0" in refused(np.zeros((3, 3)))["separable"]
-    costs = [imfilt.explain_plan(THREE, shape).milliseconds["direct"] for shape in ((50, 60), (50, 60, 3), (500, 600))]
+    costs = [imfilt.explain_plan(THREE, shape).milliseconds["direct"] for shape in ((50, 60), (500, 600), (500, 600, 3))]
     assert costs == sorted(costs)
-    assert costs[1] > 1.5 * costs[0]
+    assert costs[2] > 2 * costs[1]
     assert "depend on the machine" in refused(random_taps(21))["fused"]
     assert "fused" in refused(random_taps(22))["direct"]
 
