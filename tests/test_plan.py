@@ -6,6 +6,7 @@ import pytest
 from imfilt import kernels
 from imfilt._engine import plan
 from imfilt._engine.run import apply
+from imfilt.convolution import standard
 from imfilt.convolution.direct import direct_kernel
 from imfilt.convolution.gradient import gradient_kernel
 from imfilt.convolution.multirate import multirate_kernel
@@ -68,3 +69,13 @@ def test_bands_cover_the_rows_once():
     # Long calls are cut, so that Ctrl-C is prompt; short ones are not.
     assert len(plan._bands(4000, 1e9, 1e9, 3)) >= 50
     assert len(plan._bands(64, 4e3, 4e3, 3)) == 1
+
+
+def test_several_lines_at_a_time_are_for_taps_that_lie_close_together():
+    """The loop for them visits every place in the frame: most of it, far apart, would be holes."""
+
+    def many(dilation):
+        return standard._kernel(np.ones((1, 1, 5, 5)), None, (1, 1), dilation, 1, (0, 0), False).stages[0].many
+
+    assert many((1, 1))
+    assert not many((30, 30))

@@ -19,6 +19,11 @@ VECTOR = 16  # numbers of the widest vector; so that every build of the core goe
 MANY = 12  # taps from which several lines are made at a time (measured)
 
 
+def lie_close(count, frame):
+    """Whether so many taps are made for several lines at a time, by a loop that visits every place in the frame."""
+    return frame["stride"] == (1, 1) and count >= MANY and 4 * count >= frame["rows"] * frame["columns"]
+
+
 def of_groups(weight, groups):
     """A weight (made, taken, kH, kW) as (kH, kW, groups, taken, made of a group)."""
     made, taken, tall, wide = weight.shape
@@ -79,8 +84,8 @@ def _direct(sets, bias, channels, frame):
     groups, taken, made = next(one[0][2].shape for one in sets if one)
     most = max(map(len, sets)) * taken
     many = (
-        len(sets) == 1 and most >= MANY and bias is None and arrays[1].shape[1] == 1 and not arrays[3].size
-        and frame["stride"] == (1, 1)
+        len(sets) == 1 and bias is None and arrays[1].shape[1] == 1 and not arrays[3].size
+        and lie_close(most, frame)
     )  # fmt: skip
     return Stage(
         "direct", (*arrays, False), **frame, work=most, channels=groups * made, cells=taken * groups * made,

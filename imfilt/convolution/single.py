@@ -12,7 +12,7 @@ from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel, Stage
 from imfilt._engine.run import apply
 from imfilt.convolution.direct import NONE
-from imfilt.convolution.mixing import MANY
+from imfilt.convolution.mixing import lie_close
 from imfilt.convolution.separable import factors_stage, indices, taps
 from imfilt.separability import separate
 
@@ -192,7 +192,7 @@ def _ways(kernel, dilation, stride, corner, wide, whole_image):
         reach = total * growth if whole else 0.0
         kernels[name], bounds[name] = Kernel((stage,), halo=halo, reach=reach, name=name), bound
 
-    many = stride == (1, 1) and count >= MANY and 4 * count >= tall * broad
+    many = lie_close(count, frame)
     for name in ("direct", "fused") if many else ("direct",):
         add(name, _direct_stage(kernel, dilation, frame, many, name == "fused"), (count + 1) * unit)
     if not many:
