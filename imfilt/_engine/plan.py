@@ -131,6 +131,8 @@ class Plan:
 
 def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, lanes):
     """A stage whose result has `shape` rows and columns of `dtype`."""
+    if stage.loop == "fft":
+        return _spectral_step(stage, shape, channels, dtype, wide, border, low, scale)
     (sy, sx), (uy, ux) = stage.stride, stage.up
     size, made = 8 if wide else 4, stage.channels or channels
     cell = max(stage.cells or channels, 1) * size
@@ -142,8 +144,6 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, lan
     ring_rows = (block - 1) * sy // uy + stage.rows
     ring = MIX_RING_BYTES if stage.loop == "mix" else RING_BYTES
     chunk = max((BLOCK_LINE_BYTES if block == 8 else LINE_BYTES) // pixel, 32)
-    if stage.loop == "fft":
-        return _spectral_step(stage, shape, channels, dtype, wide, border, low, scale)
     if stage.loop == "depthwise_mix":
         chunk = max(MIX_LINE_BYTES // cell, 12)
     strip = max(ring // (ring_rows * cell) * ux // sx, 4 * stage.columns * ux // sx, chunk)
