@@ -7,8 +7,8 @@ from imfilt._engine.plan import Frame
 LANES: int
 
 def separable(
-    src: ndarray, dst: ndarray, frame: Frame, column: ndarray, row: ndarray, rank: int,
-    down: ndarray, along: ndarray, y0: int, y1: int,
+    src: ndarray, dst: ndarray, frame: Frame, column: ndarray, row: ndarray, down: ndarray, along: ndarray,
+    tall: ndarray, wide: ndarray, y0: int, y1: int,
 ) -> None: ...  # fmt: skip
 def gradient(
     src: ndarray, dst: ndarray, frame: Frame, smooth: ndarray, difference: ndarray, y0: int, y1: int
@@ -29,4 +29,11 @@ def depthwise_mix(
     src: ndarray, dst: ndarray, frame: Frame, offsets: ndarray, weights: ndarray, first: ndarray, picks: ndarray,
     mixing: ndarray, bias: ndarray, channels: int, y0: int, y1: int,
 ) -> None: ...  # fmt: skip
-def upsample(src: ndarray, dst: ndarray, frame: Frame, column: ndarray, row: ndarray, y0: int, y1: int) -> None: ...
+def strongest(
+    src: ndarray, dst: ndarray, frame: Frame, offsets: ndarray, weights: ndarray, first: ndarray, picks: ndarray,
+    y0: int, y1: int,
+) -> None: ...  # fmt: skip
+def box(src: ndarray, dst: ndarray, frame: Frame, y0: int, y1: int) -> None: ...
+def resample(src: ndarray, dst: ndarray, frame: Frame, column: ndarray, row: ndarray, y0: int, y1: int) -> None: ...
+def suppress(src: ndarray, dst: ndarray, frame: Frame, low: float, high: float, y0: int, y1: int) -> None: ...
+def link(labels: ndarray) -> None: ...

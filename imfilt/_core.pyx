@@ -8,15 +8,16 @@ imfilt/_engine/twin.py.
 """
 
 cimport numpy as cnp
-from libc.stdlib cimport free
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, dense_tile, fir_rows, gradient_row, mix_tile, norm_row,
-                           periodic_rows, SMALL_TILE, STREAM_ALIGNMENT, Tile, TILE_PIXELS, vec, vf32, vf64)
+from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, add_rows, dense_tile, fir_rows, gradient_row, largest, mix_tile,
+                           norm_row, periodic_rows, scaled_sum, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT, sum_upwards,
+                           suppress_row, term_rows, Tile, TILE_PIXELS, vec, vf32, vf64)
 from imfilt._sweep cimport (Sweep, arrange, begin_block, column_at, indices, lined, kind_of, load_row, make_line, padded,
                             parity, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch, spread,
-                            stream_bytes, sweep, take, taps)
+                            steps_once, stream_bytes, sweep, take, taps)
 
 cnp.import_array()
 
@@ -30,12 +31,16 @@ LANES = VECTOR_BYTES // 4  # numbers of single precision in a vector: what packe
 # ---- separable: columns of taps, then rows of taps -------------------------------
 
 ctypedef struct Separable:
-    Py_ssize_t rank, tall, wide        # terms; taps of a column and of a row
+    Py_ssize_t terms
+    const Py_ssize_t* tall             # the taps of column r are tall[r] ... tall[r + 1]
+    const Py_ssize_t* wide             # and those of row r wide[r] ... wide[r + 1]
+    Py_ssize_t tallest
     Py_ssize_t phases
-    const Py_ssize_t* down             # the row of the frame under each tap of a column
-    const Py_ssize_t* along            # and the column under each tap of a row
+    const Py_ssize_t* down             # the row of the frame under each tap of the columns
+    const Py_ssize_t* along            # and the column under each tap of the rows
     const double* column
-    const double* row
+    int* parities                      # of the rows
+    int parity                         # of the only row
     char* column_weights
     char* row_weights
     char* middle                       # block lines of each phase of each term
@@ -47,86 +52,211 @@ ctypedef struct Separable:
 cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
                           Py_ssize_t nbytes, vec* unused) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    cdef Py_ssize_t r, p, i, t, reach = padded(nbytes + (s.columns - 1) // s.stride_x * s.cell)
-    cdef const double* column
+    cdef Py_ssize_t r, p, i, t, n, first, reach = padded(nbytes + (s.columns - 1) // s.stride_x * s.cell)
     for p in range(k.phases):
-        for i in range(count):
-            for t in range(k.tall):
-                k.picks[i * k.tall + t] = rows[i * s.stride_y + k.down[t]] + column_at(s, 0, p)
-        for r in range(k.rank):
-            column = k.column + r * k.tall
-            fir_rows(k.picks, k.tall, count, k.tall, <const vec*>k.column_weights + r * k.tall,
-                     parity(column, k.tall), NULL, False,
-                     k.middle + (r * k.phases + p) * s.block * k.middle_step, k.middle_step, reach)
+        for r in range(k.terms):
+            first, n = k.tall[r], k.tall[r + 1] - k.tall[r]
+            for i in range(count):
+                for t in range(n):
+                    k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]] + column_at(s, 0, p)
+            fir_rows(k.picks, n, count, n, <const vec*>k.column_weights + first, parity(k.column + first, n), NULL,
+                     False, k.middle + (r * k.phases + p) * s.block * k.middle_step, k.middle_step, reach)
 
 
 cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                          bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
     cdef Py_ssize_t r, t, c
-    for r in range(k.rank):
-        for t in range(k.wide):
+    for r in range(k.terms):
+        for t in range(k.wide[r], k.wide[r + 1]):
             c = k.along[t]
-            k.sources[r * k.wide + t] = (k.middle + ((r * k.phases + c % s.stride_x) * s.block + i) * k.middle_step
-                                       + c // s.stride_x * s.cell)
-    fir_rows(k.sources, 0, 1, k.rank * k.wide, <const vec*>k.row_weights,
-             parity(k.row, k.wide) if k.rank == 1 else 0, <const vec*>s.scaled, stream, <char*>out, 0, nbytes)
+            k.sources[t] = (k.middle + ((r * k.phases + c % s.stride_x) * s.block + i) * k.middle_step
+                            + c // s.stride_x * s.cell)
+    if k.terms == 1:
+        fir_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, stream,
+                 <char*>out, 0, nbytes)
+    else:
+        term_rows(k.sources, k.wide, k.parities, k.terms, <const vec*>k.row_weights, <const vec*>s.scaled, stream,
+                  <char*>out, nbytes)
+
+
+cdef inline Py_ssize_t starts(const Py_ssize_t* first, Py_ssize_t sets) except -1:
+    """The length of the longest of some sets that follow one another, none of them empty."""
+    cdef Py_ssize_t t, longest = 0
+    if first[0] != 0:
+        raise ValueError("core: sets begin at 0")
+    for t in range(sets):
+        if first[t] >= first[t + 1]:
+            raise ValueError("core: each set needs a tap")
+        longest = max(longest, first[t + 1] - first[t])
+    return longest
 
 
 def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
-              cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t rank,
-              cnp.ndarray down not None, cnp.ndarray along not None, Py_ssize_t y0, Py_ssize_t y1):
-    """Rows y0 to y1 of the correlation of src with the sum of `rank` outer products of a column and a row.
+              cnp.ndarray column not None, cnp.ndarray row not None, cnp.ndarray down not None,
+              cnp.ndarray along not None, cnp.ndarray tall not None, cnp.ndarray wide not None,
+              Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the correlation of src with a sum of outer products of a column and a row.
 
-    column holds the taps of the columns one after the other, row those of the rows; down and along hold
-    where in the frame these taps lie.
+    column holds the taps of the columns one after the other, row those of the rows; down and along hold where
+    in the frame these taps lie, tall and wide where those of each term begin.
     """
     cdef Sweep s
     cdef Separable k
     cdef int status = -1
-    cdef Py_ssize_t t
+    cdef Py_ssize_t t, columns, rows
+    cdef const double* given
     cdef char* memory
     cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
     same_channels(&s)
-    k.rank, k.tall, k.wide = rank, cnp.PyArray_SIZE(down), cnp.PyArray_SIZE(along)
-    k.down, k.along = indices(down, k.tall), indices(along, k.wide)
-    for t in range(k.tall):
+    k.terms = cnp.PyArray_SIZE(tall) - 1
+    k.tall, k.wide = indices(tall, k.terms + 1), indices(wide, k.terms + 1)
+    if k.terms < 1:
+        raise ValueError("core: a term is needed")
+    k.tallest = starts(k.tall, k.terms)
+    starts(k.wide, k.terms)
+    columns, rows = k.tall[k.terms], k.wide[k.terms]
+    k.down, k.along = indices(down, columns), indices(along, rows)
+    for t in range(columns):
         if not 0 <= k.down[t] < s.rows:
             raise ValueError("core: a tap lies outside the frame")
-    for t in range(k.wide):
+    for t in range(rows):
         if not 0 <= k.along[t] < s.columns:
             raise ValueError("core: a tap lies outside the frame")
-    if rank < 1:
-        raise ValueError("core: a term is needed")
     if s.up_y != 1 or s.up_x != 1:
         raise ValueError("core: separable makes no more pixels than there are")
     k.phases = min(s.stride_x, s.columns)
-    k.column = taps(column, rank * k.tall)
-    k.row = taps(row, rank * k.wide)
+    k.column, given = taps(column, columns), taps(row, rows)
+    k.parity = parity(given, rows)
     with nogil:
         k.middle_step = s.line_step
-        memory = scratch(lined(rank * k.phases * s.block * k.middle_step) + lined(rank * k.tall * VECTOR_BYTES)
-                         + lined(rank * k.wide * VECTOR_BYTES)
-                         + lined(s.block * k.tall * <Py_ssize_t>sizeof(void*))
-                         + lined(rank * k.wide * <Py_ssize_t>sizeof(void*)))
+        memory = scratch(lined(k.terms * k.phases * s.block * k.middle_step) + lined(columns * VECTOR_BYTES)
+                         + lined(rows * VECTOR_BYTES)
+                         + lined(s.block * k.tallest * <Py_ssize_t>sizeof(void*))
+                         + lined(rows * <Py_ssize_t>sizeof(void*)) + lined(k.terms * <Py_ssize_t>sizeof(int)))
         left = memory
         if memory != NULL:
-            k.middle = take(&left, rank * k.phases * s.block * k.middle_step)
-            k.column_weights = take(&left, rank * k.tall * VECTOR_BYTES)
-            k.row_weights = take(&left, rank * k.wide * VECTOR_BYTES)
-            k.picks = <const char**>take(&left, s.block * k.tall * <Py_ssize_t>sizeof(void*))
-            k.sources = <const char**>take(&left, rank * k.wide * <Py_ssize_t>sizeof(void*))
+            k.middle = take(&left, k.terms * k.phases * s.block * k.middle_step)
+            k.column_weights = take(&left, columns * VECTOR_BYTES)
+            k.row_weights = take(&left, rows * VECTOR_BYTES)
+            k.picks = <const char**>take(&left, s.block * k.tallest * <Py_ssize_t>sizeof(void*))
+            k.sources = <const char**>take(&left, rows * <Py_ssize_t>sizeof(void*))
+            k.parities = <int*>take(&left, k.terms * <Py_ssize_t>sizeof(int))
+            for t in range(k.terms):
+                k.parities[t] = parity(given + k.wide[t], k.wide[t + 1] - k.wide[t])
             if s.wide:
-                spread(k.column, rank * k.tall, <vf64*>k.column_weights)
-                spread(k.row, rank * k.wide, <vf64*>k.row_weights)
+                spread(k.column, columns, <vf64*>k.column_weights)
+                spread(given, rows, <vf64*>k.row_weights)
                 status = sweep(&s, &k, read_parts, <begin_block>separable_block[vf64],
                                <make_line>separable_line[vf64])
             else:
-                spread(k.column, rank * k.tall, <vf32*>k.column_weights)
-                spread(k.row, rank * k.wide, <vf32*>k.row_weights)
+                spread(k.column, columns, <vf32*>k.column_weights)
+                spread(given, rows, <vf32*>k.row_weights)
                 status = sweep(&s, &k, read_parts, <begin_block>separable_block[vf32],
                                <make_line>separable_line[vf32])
+        free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- box: sums of rectangles, at a cost that hardly grows with them ---------------------
+#
+# Along a row windows of 1, 2, 4 ... numbers are the sum of two of those before, and the binary digits of the width
+# say which to add up. Down the columns rows fall into blocks as tall as the rectangle: a window is the end of one
+# block and the beginning of the next. No number is ever subtracted, so that errors stay as small as those of a plain
+# sum, and NaN where it is. (M. van Herk, "A fast algorithm for local minimum and maximum filters", Pattern
+# Recognition Letters 13, 1992, for the blocks.)
+
+ctypedef struct Box:
+    char* row                  # a row as it was read
+    char* window               # its sums of 1, 2, 4 ... numbers
+    char* below                # the rows of a block so far, added up
+    char** block               # those rows
+    char* ring
+
+
+cdef inline char* box_slot(Sweep* s, Box* k, Py_ssize_t y) noexcept nogil:
+    return k.ring + (y + s.top) % (s.rows + 1) * s.ring_step
+
+
+cdef inline Py_ssize_t box_place(Sweep* s, Py_ssize_t y) noexcept nogil:
+    """Where in its block source row y lies."""
+    y = y % s.rows
+    return y + s.rows if y < 0 else y
+
+
+cdef void box_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
+    cdef Box* k = <Box*>work
+    cdef Py_ssize_t width = 1, done = 0, n = s.columns, t, place = box_place(s, y)
+    cdef Py_ssize_t nbytes = padded((pixels - n + 1) * s.pixel)
+    cdef const char* window = k.row
+    cdef const char* total = NULL
+    cdef vec unused = (<const vec*>s.scale_vector)[0]
+    read_row(s, NULL, y, pixels, k.row)
+    while True:
+        if n & width:
+            if total == NULL:
+                total = window
+            else:
+                add_rows(<char*>ring_row, total, window + done * s.pixel, nbytes, unused)
+                total = <char*>ring_row
+            done += width
+        width *= 2
+        if width > n:
+            break
+        # What the total still needs is not written over.
+        add_rows(k.window if total != k.window else k.row, window, window + width // 2 * s.pixel,
+                 padded((pixels - width + 1) * s.pixel), unused)
+        window = k.window if total != k.window else k.row
+    if total != <char*>ring_row:
+        memcpy(ring_row, total, nbytes)
+    if place == 0:
+        memcpy(k.below, ring_row, nbytes)
+    else:
+        add_rows(k.below, k.below, <char*>ring_row, nbytes, unused)
+    k.ring = <char*>ring_row - (y + s.top) % (s.rows + 1) * s.ring_step
+    if place == s.rows - 1:
+        for t in range(s.rows):
+            k.block[t] = box_slot(s, k, y - place + t)
+        # Rows before the first of the band were never read.
+        sum_upwards(k.block, max(s.y0 - s.top - (y - place), 0), s.rows, nbytes, unused)
+
+
+cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                   bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Box* k = <Box*>work
+    cdef Py_ssize_t first = y + i - s.top
+    cdef const char* below = NULL
+    if box_place(s, first):
+        below = k.below + (rows[i] - box_slot(s, k, first))
+    scaled_sum(rows[i], below, <const vec*>s.scaled, stream, <char*>out, nbytes, out[0])
+
+
+def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the sums of the rectangles that the frame is."""
+    cdef Sweep s
+    cdef Box k
+    cdef int status = -1
+    cdef char* memory
+    cdef char* left
+    prepare(&s, src, dst, frame, y0, y1)
+    same_channels(&s)
+    if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
+        raise ValueError("core: box has no steps")
+    with nogil:
+        memory = scratch(3 * lined(s.ring_step) + lined(s.rows * <Py_ssize_t>sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            k.row = take(&left, s.ring_step)
+            k.window = take(&left, s.ring_step)
+            k.below = take(&left, s.ring_step)
+            k.block = <char**>take(&left, s.rows * <Py_ssize_t>sizeof(void*))
+            k.ring = NULL
+            if s.wide:
+                status = sweep(&s, &k, <load_row>box_row[vf64], NULL, <make_line>box_line[vf64])
+            else:
+                status = sweep(&s, &k, <load_row>box_row[vf32], NULL, <make_line>box_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -501,6 +631,7 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
     cdef char* left
     cdef Py_ssize_t grain
     prepare(&s, src, dst, frame, y0, y1)
+    steps_once(&s)
     direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
     if k.sets != s.up_y * s.up_x:
         raise ValueError("core: each phase needs a set of taps")
@@ -564,6 +695,48 @@ def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray 
             else:
                 direct_fill(&k, &s, &left, 2, <float>0)
                 status = sweep(&s, &k, read_row, NULL, <make_line>norm_line[vf32])
+        free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+cdef void strongest_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                         bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Direct* k = <Direct*>work
+    cdef Py_ssize_t n
+    cdef char* other = k.lines + k.line_step
+    for n in range(k.sets):
+        direct_set(k, s, rows + i, n, False, NULL, other if n else k.lines, padded(nbytes), 1, out)
+        if n and vec is vf32:
+            largest(<float*>k.lines, <const float*>other, nbytes // 4)
+        elif n:
+            largest(<double*>k.lines, <const double*>other, nbytes // 8)
+    scaled_sum(k.lines, NULL, <const vec*>s.scaled, stream, <char*>out, nbytes, out[0])
+
+
+def strongest(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
+              cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None,
+              Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the largest of some sums, the sets of taps of `direct`; NaN where one is."""
+    cdef Sweep s
+    cdef Direct k
+    cdef int status = -1
+    cdef char* memory
+    cdef char* left
+    prepare(&s, src, dst, frame, y0, y1)
+    direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
+    if k.kinds != 1 or s.picks != NULL or max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
+        raise ValueError("core: strongest takes sets of taps, and no steps")
+    with nogil:
+        memory = scratch(direct_bytes(&k, &s, 2))
+        left = memory
+        if memory != NULL:
+            if s.wide:
+                direct_fill(&k, &s, &left, 2, <double>0)
+                status = sweep(&s, &k, read_row, NULL, <make_line>strongest_line[vf64])
+            else:
+                direct_fill(&k, &s, &left, 2, <float>0)
+                status = sweep(&s, &k, read_row, NULL, <make_line>strongest_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -744,6 +917,7 @@ def mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray o
     cdef Py_ssize_t t
     cdef char* memory
     prepare(&s, src, dst, frame, y0, y1)
+    steps_once(&s)
     k.sets = cnp.PyArray_SIZE(first) - 1
     k.first = indices(first, k.sets + 1)
     if k.sets != s.up_y * s.up_x or k.first[0] != 0:
@@ -826,82 +1000,256 @@ def depthwise_mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp
         raise MemoryError("imfilt: no memory for the rows of a strip")
 
 
-# ---- upsample: separable, a set of taps for every phase -------------------------
+# ---- resample: separable, a set of taps for every phase -------------------------
 
-ctypedef struct Upsample:
+ctypedef struct Resample:
     char* column_weights       # up_y sets of `rows` taps
     char* row_weights          # up_x sets of `columns` taps
     char* source               # a row as it was read
-    char* phase                # its pixels of one phase
+    char* parts                # its pixels, every stride_x-th of them side by side
+    Py_ssize_t part_step
+    char* lines                # of each phase
+    Py_ssize_t line_step
     const char** along
 
 
-cdef void upsample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
-    """Reads a source row and widens it to the columns of the result."""
-    cdef Upsample* k = <Upsample*>work
-    cdef Py_ssize_t p, t, each = pixels - s.columns + 1
+cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
+    """Reads a source row and makes the columns of the result from it."""
+    cdef Resample* k = <Resample*>work
+    cdef Py_ssize_t p, t, c, first, count, periods
+    cdef const char* parts = k.source
+    # The periods of phases that can be made from these pixels: one too many is never read.
+    periods = (pixels - s.columns) // s.stride_x + 1
     read_row(s, NULL, y, pixels, k.source)
-    for t in range(s.columns):
-        k.along[t] = k.source + t * s.pixel
+    if s.stride_x > 1:
+        parts = k.parts
+        for p in range(min(s.stride_x, pixels)):
+            count = (pixels - p + s.stride_x - 1) // s.stride_x
+            if vec is vf32:
+                pick(<const float*>(k.source + p * s.pixel), s.stride_x * s.channels,
+                     <float*>(k.parts + p * k.part_step), s.channels, count, s.channels, NULL)
+            else:
+                pick(<const double*>(k.source + p * s.pixel), s.stride_x * s.channels,
+                     <double*>(k.parts + p * k.part_step), s.channels, count, s.channels, NULL)
     for p in range(s.up_x):
+        first = p * s.stride_x // s.up_x
+        for t in range(s.columns):
+            c = first + t
+            k.along[t] = parts + c % s.stride_x * k.part_step + c // s.stride_x * s.pixel
         fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights + p * s.columns, 0, NULL, False,
-                 k.phase, 0, padded(each * s.pixel))
-        if vec is vf32:
-            pick(<const float*>k.phase, s.channels, <float*>ring_row + p * s.channels, s.up_x * s.channels,
-                 each, s.channels, NULL)
-        else:
-            pick(<const double*>k.phase, s.channels, <double*>ring_row + p * s.channels, s.up_x * s.channels,
-                 each, s.channels, NULL)
+                 k.lines + p * k.line_step, 0, padded(periods * s.pixel))
+    if vec is vf32:
+        weave(<const float*>k.lines, k.line_step // 4, s.up_x, s.channels, <float*>ring_row, periods * s.up_x)
+    else:
+        weave(<const double*>k.lines, k.line_step // 8, s.up_x, s.channels, <double*>ring_row, periods * s.up_x)
 
 
-cdef void upsample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+cdef void resample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                         bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
-    cdef Upsample* k = <Upsample*>work
-    fir_rows(rows + ((y + i) // s.up_y - y // s.up_y), 0, 1, s.rows,
+    cdef Resample* k = <Resample*>work
+    fir_rows(rows + ((y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y), 0, 1, s.rows,
              <const vec*>k.column_weights + (y + i) % s.up_y * s.rows, 0,
              <const vec*>s.scaled, stream, <char*>out, 0, nbytes)
 
 
-def upsample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
+def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
              cnp.ndarray column not None, cnp.ndarray row not None,
              Py_ssize_t y0, Py_ssize_t y1):
-    """Rows y0 to y1 of src with up_y x up_x pixels for each of its pixels.
+    """Rows y0 to y1 of src with up_y x up_x pixels for each stride_y x stride_x of its pixels.
 
     Output row y is the sum over t of column[y % up_y, t] times source row
-    y // up_y - top + t; columns likewise.
+    y * stride_y // up_y - top + t; columns likewise.
     """
     cdef Sweep s
-    cdef Upsample k
+    cdef Resample k
+    cdef int status = -1
+    cdef char* memory
+    cdef char* left
+    cdef Py_ssize_t periods
+    prepare(&s, src, dst, frame, y0, y1)
+    same_channels(&s)
+    cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
+    cdef const double* down = taps(column, column_count)
+    cdef const double* along = taps(row, row_count)
+    with nogil:
+        periods = (s.strip + s.up_x - 1) // s.up_x + s.columns // s.stride_x + 2
+        # Source pixels of the widest strip, and those that the last period of phases may read beyond them.
+        s.span = (periods + 1) * s.stride_x + s.columns
+        k.part_step = row_bytes((periods + 2 + s.columns // s.stride_x) * s.pixel)
+        k.line_step = row_bytes(periods * s.pixel)
+        s.ring_step = row_bytes(periods * s.up_x * s.pixel)
+        memory = scratch(lined(column_count * VECTOR_BYTES) + lined(row_count * VECTOR_BYTES)
+                         + lined(row_bytes(s.span * s.pixel)) + lined(s.stride_x * k.part_step)
+                         + lined(s.up_x * k.line_step) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            k.column_weights = take(&left, column_count * VECTOR_BYTES)
+            k.row_weights = take(&left, row_count * VECTOR_BYTES)
+            k.source = take(&left, row_bytes(s.span * s.pixel))
+            k.parts = take(&left, s.stride_x * k.part_step)
+            k.lines = take(&left, s.up_x * k.line_step)
+            k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
+            if s.wide:
+                spread(down, column_count, <vf64*>k.column_weights)
+                spread(along, row_count, <vf64*>k.row_weights)
+                status = sweep(&s, &k, <load_row>resample_row[vf64], NULL, <make_line>resample_line[vf64])
+            else:
+                spread(down, column_count, <vf32*>k.column_weights)
+                spread(along, row_count, <vf32*>k.row_weights)
+                status = sweep(&s, &k, <load_row>resample_row[vf32], NULL, <make_line>resample_line[vf32])
+        free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- suppress and link: edges one pixel wide, for Canny's detector ---------------------
+
+ctypedef struct Suppress:
+    double low, high
+    char* down                 # derivatives of two rows
+    char* along
+    char* magnitude            # magnitudes of three
+    Py_ssize_t step
+    char* ring
+
+
+cdef void suppress_load(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
+    """Reads a row; the derivatives of the row above it are then known."""
+    cdef Suppress* k = <Suppress*>work
+    cdef Py_ssize_t n = y - 1 + s.top, slots = s.rows + 1
+    read_row(s, NULL, y, pixels, <char*>ring_row)
+    k.ring = <char*>ring_row - (y + s.top) % slots * s.ring_step
+    if n < s.y0 + 1:  # the first row of the band, and none above it
+        return
+    sobel_rows(k.ring + (n - 1) % slots * s.ring_step, k.ring + n % slots * s.ring_step, <char*>ring_row, s.size,
+               k.down + n % 2 * k.step, k.along + n % 2 * k.step, k.magnitude + n % 3 * k.step,
+               padded((pixels - 2) * s.size), ring_row[0])
+
+
+cdef void suppress_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                        bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Suppress* k = <Suppress*>work
+    # Rows are counted from the first of the frame, as in suppress_load.
+    cdef Py_ssize_t n = y + i + 2, at = rows[i] - (k.ring + (y + i) % (s.rows + 1) * s.ring_step)
+    cdef const char* down = k.down + n % 2 * k.step + at + s.size
+    cdef const char* along = k.along + n % 2 * k.step + at + s.size
+    cdef const char* above = k.magnitude + (n - 1) % 3 * k.step + at
+    cdef const char* here = k.magnitude + n % 3 * k.step + at
+    cdef const char* below = k.magnitude + (n + 1) % 3 * k.step + at
+    if vec is vf32:
+        suppress_row(<const float*>down, <const float*>along, <const float*>above, <const float*>here,
+                     <const float*>below, <float>k.low, <float>k.high, <float*>out, nbytes // 4)
+    else:
+        suppress_row(<const double*>down, <const double*>along, <const double*>above, <const double*>here,
+                     <const double*>below, k.low, k.high, <double*>out, nbytes // 8)
+
+
+def suppress(cnp.ndarray src not None, cnp.ndarray dst not None, frame, double low, double high,
+             Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the labels of edges: 1 where the gradient's magnitude is a maximum across the edge, 2 if large.
+
+    src is a grey image. Derivatives are Sobel's, not halved. `low` and `high` are the least magnitudes for 1 and 2.
+    """
+    cdef Sweep s
+    cdef Suppress k
     cdef int status = -1
     cdef char* memory
     cdef char* left
     prepare(&s, src, dst, frame, y0, y1)
     same_channels(&s)
-    if s.stride_x != 1 or s.stride_y != 1:
-        raise ValueError("core: upsample has no strides")
-    cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
-    cdef const double* down = taps(column, column_count)
-    cdef const double* along = taps(row, row_count)
+    if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1 or s.channels != 1 or s.rows != 5 or s.columns != 5:
+        raise ValueError("core: suppress takes a grey image, five rows and columns, and has no steps")
+    k.low, k.high = low, high
     with nogil:
-        memory = scratch(lined(column_count * VECTOR_BYTES) + lined(row_count * VECTOR_BYTES)
-                         + 2 * lined(s.ring_step) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+        k.step = s.ring_step
+        memory = scratch(7 * lined(k.step))
         left = memory
         if memory != NULL:
-            k.column_weights = take(&left, column_count * VECTOR_BYTES)
-            k.row_weights = take(&left, row_count * VECTOR_BYTES)
-            k.source = take(&left, s.ring_step)
-            k.phase = take(&left, s.ring_step)
-            k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
-            # The ring holds widened rows: whole source pixels, so up to up_x - 1 columns more than a strip.
-            s.ring_step = row_bytes((s.strip + s.up_x) * s.pixel)
+            k.down = take(&left, 2 * k.step)
+            k.along = take(&left, 2 * k.step)
+            k.magnitude = take(&left, 3 * k.step)
+            k.ring = NULL
             if s.wide:
-                spread(down, column_count, <vf64*>k.column_weights)
-                spread(along, row_count, <vf64*>k.row_weights)
-                status = sweep(&s, &k, <load_row>upsample_row[vf64], NULL, <make_line>upsample_line[vf64])
+                status = sweep(&s, &k, <load_row>suppress_load[vf64], NULL, <make_line>suppress_line[vf64])
             else:
-                spread(down, column_count, <vf32*>k.column_weights)
-                spread(along, row_count, <vf32*>k.row_weights)
-                status = sweep(&s, &k, <load_row>upsample_row[vf32], NULL, <make_line>upsample_line[vf32])
+                status = sweep(&s, &k, <load_row>suppress_load[vf32], NULL, <make_line>suppress_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+cdef int grow(char* labels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t step) noexcept nogil:
+    """2 for what is 2, or is 1 and touches a 2, as often as it takes. -1 when there is no memory."""
+    cdef Py_ssize_t room = 4096, used = 0, x, y, i, j
+    cdef unsigned long long eight
+    cdef Py_ssize_t* places = <Py_ssize_t*>malloc(2 * room * sizeof(Py_ssize_t))
+    cdef Py_ssize_t* more
+    cdef char* row
+    if places == NULL:
+        return -1
+    for y in range(height):
+        x = 0
+        while x < width:
+            row = labels + y * step
+            if x + 8 <= width:
+                memcpy(&eight, row + x, 8)
+                if eight & <unsigned long long>0x0202020202020202 == 0:
+                    x += 8
+                    continue
+            # 3 is a 2 whose neighbours have been looked at.
+            if row[x] == 2:
+                row[x] = 3
+                places[0], places[1] = y, x
+                used = 1
+            x += 1
+            while used:
+                used -= 1
+                i, j = places[2 * used], places[2 * used + 1]
+                if used + 8 > room:
+                    more = <Py_ssize_t*>realloc(places, 4 * room * sizeof(Py_ssize_t))
+                    if more == NULL:
+                        free(places)
+                        return -1
+                    places = more
+                    room *= 2
+                used = around(labels, height, width, step, i, j, places, used)
+    free(places)
+    return 0
+
+
+cdef inline Py_ssize_t around(char* labels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t step,
+                              Py_ssize_t i, Py_ssize_t j, Py_ssize_t* places, Py_ssize_t used) noexcept nogil:
+    """Marks the neighbours of a pixel that belong to an edge, and puts them on the list."""
+    cdef Py_ssize_t y, x
+    cdef char* row
+    for y in range(max(i - 1, 0), min(i + 2, height)):
+        row = labels + y * step
+        for x in range(max(j - 1, 0), min(j + 2, width)):
+            if row[x] == 1 or row[x] == 2:
+                row[x] = 3
+                places[2 * used], places[2 * used + 1] = y, x
+                used += 1
+    return used
+
+
+def link(cnp.ndarray labels not None):
+    """In place: 1 for the pixels that are 2, and those that are 1 and touch one of them, as often as it takes; else 0."""
+    cdef Py_ssize_t height, width, step, x, y
+    cdef char* data = cnp.PyArray_BYTES(labels)
+    cdef unsigned char* row
+    cdef int status
+    if (cnp.PyArray_NDIM(labels) != 2 or cnp.PyArray_TYPE(labels) != cnp.NPY_UINT8
+            or not cnp.PyArray_ISWRITEABLE(labels)):
+        raise ValueError("core: labels must be a writeable uint8 image")
+    height, width = cnp.PyArray_DIMS(labels)[0], cnp.PyArray_DIMS(labels)[1]
+    step = cnp.PyArray_STRIDES(labels)[0]
+    if width > 1 and cnp.PyArray_STRIDES(labels)[1] != 1:
+        raise ValueError("core: the pixels of a row of labels must be packed")
+    with nogil:
+        status = grow(data, height, width, step)
+        for y in range(height if status == 0 else 0):
+            row = <unsigned char*>(data + y * step)
+            for x in range(width):
+                row[x] = row[x] == 3
+    if status < 0:
+        raise MemoryError("imfilt: no memory to follow edges")

@@ -149,6 +149,100 @@ cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
             any_sum(taps + i * step, nbytes - VECTOR_BYTES, count, weights, parity, scale, False, out + i * out_step, 1)
 
 
+cdef inline void term_sums(const char** taps, Py_ssize_t x, const Py_ssize_t* first, const int* parities,
+                           Py_ssize_t terms, const vec* weights, const vec* scale, bint stream, char* out,
+                           Py_ssize_t width) noexcept nogil:
+    """any_sum of one term after the other, all into the same sums: term r has taps first[r] ... first[r + 1]."""
+    cdef const vec* a
+    cdef const vec* b
+    cdef vec[4] s
+    cdef vec w, zero = weights[0] - weights[0]
+    cdef Py_ssize_t r, t, i, begin, last
+    for i in range(width):
+        s[i] = -zero  # adding to -0 changes nothing, not even the sign of a zero
+    for r in range(terms):
+        begin, last = first[r], first[r + 1] - 1
+        if parities[r] == 0:
+            for t in range(begin, last + 1):
+                a = <const vec*>(taps[t] + x)
+                w = weights[t]
+                for i in range(width):
+                    s[i] = s[i] + a[i] * w
+            continue
+        if parities[r] > 0:
+            t = (begin + last) // 2
+            a = <const vec*>(taps[t] + x)
+            w = weights[t]
+            for i in range(width):
+                s[i] = s[i] + a[i] * w
+            for t in range((last - begin) // 2):
+                a = <const vec*>(taps[begin + t] + x)
+                b = <const vec*>(taps[last - t] + x)
+                w = weights[begin + t]
+                for i in range(width):
+                    s[i] = s[i] + (a[i] + b[i]) * w
+            continue
+        for t in range((last - begin) // 2):
+            a = <const vec*>(taps[begin + t] + x)
+            b = <const vec*>(taps[last - t] + x)
+            w = weights[begin + t]
+            for i in range(width):
+                s[i] = s[i] + (a[i] - b[i]) * w
+    store(out + x, VECTOR_BYTES, scale, s, width, stream)
+
+
+cdef inline void term_rows(const char** taps, const Py_ssize_t* first, const int* parities, Py_ssize_t terms,
+                           const vec* weights, const vec* scale, bint stream, char* out,
+                           Py_ssize_t nbytes) noexcept nogil:
+    """One line of `term_sums`: exactly `nbytes`, one vector at least."""
+    cdef Py_ssize_t x = 0
+    while x + 4 * VECTOR_BYTES <= nbytes:
+        term_sums(taps, x, first, parities, terms, weights, scale, stream, out, 4)
+        x += 4 * VECTOR_BYTES
+    while x + VECTOR_BYTES <= nbytes:
+        term_sums(taps, x, first, parities, terms, weights, scale, stream, out, 1)
+        x += VECTOR_BYTES
+    if x < nbytes:
+        term_sums(taps, nbytes - VECTOR_BYTES, first, parities, terms, weights, scale, False, out, 1)
+
+
+# ---- sums without weights, and maxima -------------------------------------------------
+
+cdef inline void add_rows(char* out, const char* a, const char* b, Py_ssize_t nbytes, vec unused) noexcept nogil:
+    """out = a + b in whole vectors; out may be a, when b lies to the right of it."""
+    cdef Py_ssize_t n, x
+    cdef vec s
+    for n in range(nbytes // VECTOR_BYTES):
+        x = n * VECTOR_BYTES
+        s = (<const vec*>(a + x))[0] + (<const vec*>(b + x))[0]
+        (<vec*>(out + x))[0] = s
+
+
+cdef inline void sum_upwards(char** rows, Py_ssize_t first, Py_ssize_t count, Py_ssize_t nbytes, vec unused) noexcept nogil:
+    """In place: each of rows first ... count becomes its sum with all rows below it."""
+    cdef Py_ssize_t n, x, t
+    cdef vec s
+    for n in range(nbytes // VECTOR_BYTES):
+        x = n * VECTOR_BYTES
+        s = (<vec*>(rows[count - 1] + x))[0]
+        for t in range(count - 2, first - 1, -1):
+            s = s + (<vec*>(rows[t] + x))[0]
+            (<vec*>(rows[t] + x))[0] = s
+
+
+cdef inline void scaled_sum(const char* a, const char* b, const vec* scale, bint stream, char* out,
+                            Py_ssize_t nbytes, vec unused) noexcept nogil:
+    """(a + b) * scale, or a * scale for b == NULL. Exactly `nbytes` are written, one vector at least."""
+    cdef Py_ssize_t x = 0, last = nbytes - VECTOR_BYTES
+    cdef vec s
+    while x < nbytes:
+        s = (<const vec*>(a + min(x, last)))[0]
+        if b != NULL:
+            s = s + (<const vec*>(b + min(x, last)))[0]
+        put(<vec*>(out + min(x, last)), s if scale == NULL else s * scale[0], stream and x <= last)
+        x += VECTOR_BYTES
+
+
 ctypedef fused number:
     float
     double
@@ -599,6 +693,65 @@ cdef inline bint gradient_row(const char** rows, Py_ssize_t radius, Py_ssize_t s
         g = gradient_at(smoothed + x, differed + x, radius, step, smooth, difference, half, &unsafe)
         (<vec*>(out + x))[0] = g * scale[0]
     return any_lane(unsafe)
+
+
+cdef inline void largest(number* most, const number* other, Py_ssize_t n) noexcept nogil:
+    """The larger of two numbers; NaN if one is."""
+    cdef Py_ssize_t i
+    cdef number a, b
+    for i in range(n):
+        a, b = most[i], other[i]
+        most[i] = a if (a > b) | (a != a) else b
+
+
+# ---- edges that are one pixel wide ------------------------------------------------------
+
+cdef inline void sobel_rows(const char* above, const char* here, const char* below, Py_ssize_t step, char* down,
+                            char* along, char* magnitude, Py_ssize_t nbytes, vec unused) noexcept nogil:
+    """Sobel's derivatives down the rows and along them, not halved, and their magnitude, in whole vectors.
+
+    Results lie above the middle one of three pixels.
+    """
+    cdef Py_ssize_t n, x
+    cdef vec i, j
+    for n in range(nbytes // VECTOR_BYTES):
+        x = n * VECTOR_BYTES
+        i = (<const vec*>(below + x + step))[0] - (<const vec*>(above + x + step))[0]
+        j = (<const vec*>(here + x + 2 * step))[0] - (<const vec*>(here + x))[0]
+        i = (i + i) + (((<const vec*>(below + x))[0] - (<const vec*>(above + x))[0])
+                       + ((<const vec*>(below + x + 2 * step))[0] - (<const vec*>(above + x + 2 * step))[0]))
+        j = (j + j) + (((<const vec*>(above + x + 2 * step))[0] - (<const vec*>(above + x))[0])
+                       + ((<const vec*>(below + x + 2 * step))[0] - (<const vec*>(below + x))[0]))
+        (<vec*>(down + x))[0] = i
+        (<vec*>(along + x))[0] = j
+        (<vec*>(magnitude + x))[0] = root(i * i + j * j)
+
+
+cdef inline void suppress_row(const number* down, const number* along, const number* above, const number* here,
+                              const number* below, number low, number high, number* out, Py_ssize_t n) noexcept nogil:
+    """1 where a magnitude is not below `low` nor below those a pixel away across the edge, 2 if not below `high`.
+
+    Magnitudes lie one pixel further left than the derivatives. Branches would be hard to predict: all is computed.
+    """
+    cdef Py_ssize_t x
+    cdef number i, j, m, w, large, small, plus, minus, rest, north, south, west, east, nw, ne, sw, se
+    cdef bint steep, same
+    for x in range(n):
+        i, j, m = down[x], along[x], here[x + 1]
+        north, south, west, east = above[x + 1], below[x + 1], here[x], here[x + 2]
+        nw, ne, sw, se = above[x], above[x + 2], below[x], below[x + 2]
+        same = (i > 0) == (j > 0)  # the gradient points down and right, or up and left
+        i, j = -i if i < 0 else i, -j if j < 0 else j
+        steep = i > j
+        large, small = i if steep else j, j if steep else i
+        w = small / large
+        rest = 1 - w
+        plus, minus = se if same else ne, nw if same else sw
+        south, north = south if same else north, north if same else south
+        plus = plus * w + (south if steep else east) * rest
+        minus = minus * w + (north if steep else west) * rest
+        w = 2 if m >= high else 1
+        out[x] = w if (m >= low) & (plus <= m) & (minus <= m) else 0
 
 
 cdef inline vec norm_at(const vec* a, const vec* b, const vec* half) noexcept nogil:

@@ -5,6 +5,7 @@
 # knows arrays, borders, strips and scratch memory, and nothing of what is computed.
 
 cimport numpy as cnp
+from libc.math cimport INFINITY
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
@@ -51,6 +52,8 @@ ctypedef struct Sweep:
     Py_ssize_t top, left, rows, columns
     Py_ssize_t stride_y, stride_x, up_y, up_x
     Py_ssize_t strip, chunk, block      # the chunk in numbers of the result, not pixels
+    bint clipped                        # results are made not less than `least`, not more than `most`
+    double least, most
     Py_ssize_t grain, together          # a chunk is a multiple of; lines that are made at a time
     bint in_place                       # rows need not be copied where they lie inside an image of numbers
     Py_ssize_t margin                   # if so, the fewest pixels of a strip at the left or right border
@@ -285,9 +288,25 @@ cdef inline Py_ssize_t column_at(Sweep* s, Py_ssize_t part, Py_ssize_t column) n
     return (part * s.stride_x + column % s.stride_x) * s.part_step + column // s.stride_x * s.cell
 
 
+cdef inline void clip(real* line, Py_ssize_t n, real least, real most) noexcept nogil:
+    """NaN stays."""
+    cdef Py_ssize_t i
+    cdef real value
+    for i in range(n):
+        value = line[i]
+        value = least if value < least else value
+        line[i] = most if value > most else value
+
+
 cdef inline void write_line(Sweep* s, char* line, Py_ssize_t n, char* dst) noexcept nogil:
     """`n` numbers of a line, rounded to the result's type."""
-    if s.write == NULL:
+    if s.clipped and s.wide:
+        clip(<double*>line, n, s.least, s.most)
+    elif s.clipped:
+        clip(<float*>line, n, <float>s.least, <float>s.most)
+    if s.write == NULL and s.streamed:
+        stream_bytes(line, dst, n * s.size)
+    elif s.write == NULL:
         memcpy(dst, line, n * s.size)
     elif s.streamed:
         s.write(line, s.narrowed, n)
@@ -301,7 +320,7 @@ cdef inline void make_lines(Sweep* s, void* work, begin_block begin, make_line m
     """`n` numbers of each of `count` output rows, the first of them at `dst`."""
     cdef Py_ssize_t i, t, lot, nbytes = n * s.size
     # Numbers of the result's type need no rounding: their line is the result itself.
-    cdef bint direct = s.write == NULL and nbytes >= VECTOR_BYTES, stream
+    cdef bint direct = s.write == NULL and not s.clipped and nbytes >= VECTOR_BYTES, stream
     s.numbers = n
     if begin != NULL:
         begin(s, work, rows, count, padded(nbytes))
@@ -444,6 +463,8 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     s.top, s.left, s.rows, s.columns = frame.top, frame.left, frame.rows, frame.columns
     s.stride_y, s.stride_x, s.up_y, s.up_x = frame.stride_y, frame.stride_x, frame.up_y, frame.up_x
     s.strip, s.chunk, s.block = frame.strip, frame.chunk, frame.block
+    s.least, s.most = frame.least, frame.most
+    s.clipped = s.least > -INFINITY or s.most < INFINITY
     s.y0, s.y1 = y0, y1
     if s.wide:
         s.read = reader(kind_of(src), s.itemsize, <double>0)
@@ -457,8 +478,6 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     if min(s.height, s.width, s.channels, s.out_channels, s.rows, s.columns, s.strip, s.chunk, s.block,
            s.stride_y, s.stride_x, s.up_y, s.up_x) < 1:
         raise ValueError("core: sizes and steps must be positive")
-    if (s.stride_x > 1 or s.stride_y > 1) and (s.up_x > 1 or s.up_y > 1):
-        raise ValueError("core: a sweep steps in the source or in the result")
     if s.strip % s.up_x and s.strip < s.out_width:
         raise ValueError("core: strips of whole source pixels are needed")
     if not 0 <= y0 <= y1 <= dst_shape[0]:
@@ -490,6 +509,12 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     if kind_of(dst) == b"f" and s.dst_itemsize == s.size:
         s.write = NULL
     arrange(s, 1, s.pixel, s.size, 1, 1)
+    return 0
+
+
+cdef inline int steps_once(Sweep* s) except -1:
+    if (s.stride_x > 1 or s.stride_y > 1) and (s.up_x > 1 or s.up_y > 1):
+        raise ValueError("core: this loop steps in the source or in the result")
     return 0
 
 

@@ -70,3 +70,166 @@ def gaussian(sigma, truncate=4.0, order=0):
         taps = taps * polynomial(x)
     taps.flags.writeable = False
     return taps
+
+
+# Minus the sum of the second differences, scikit-image's sign: the centre is positive.
+LAPLACE = ((0.0, -1.0, 0.0), (-1.0, 4.0, -1.0), (0.0, -1.0, 0.0))
+
+
+def binomial(n):
+    """Row n of Pascal's triangle over 2**n: n + 1 taps that sum to 1.
+
+    Examples
+    --------
+    >>> from imfilt import kernels
+    >>> kernels.binomial(2)
+    array([0.25, 0.5 , 0.25])
+    """
+    taps, one = [], 1
+    for k in range(n + 1):
+        taps.append(one / 2**n)
+        one = one * (n - k) // (k + 1)
+    return np.array(taps)
+
+
+def second_difference(size):
+    """A second difference, smoothed by a binomial along itself: of x**2 / 2 it makes 1 everywhere.
+
+    Examples
+    --------
+    >>> from imfilt import kernels
+    >>> kernels.second_difference(5)
+    array([ 0.25,  0.  , -0.5 ,  0.  ,  0.25])
+    """
+    return np.convolve([1.0, -2.0, 1.0], binomial(size - 3))
+
+
+def sharpen(amount):
+    """A pixel, and `amount` times how much it differs from the mean of its eight neighbours."""
+    taps = np.full((3, 3), -amount / 8)
+    taps[1, 1] = 1 + amount
+    return taps
+
+
+# The neighbours of a pixel, counterclockwise from the right: rows and columns of a 3 x 3 kernel.
+RING = ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2))
+
+
+def emboss(angle, strength):
+    """`strength` times the difference of a pixel and its neighbour on the far side of a light.
+
+    The light comes from `angle`, in degrees counterclockwise from the right; the neighbour lies
+    on the ring of eight, between two of which it is interpolated.
+    """
+    taps = np.zeros((3, 3))
+    taps[1, 1] = strength
+    place, part = divmod((angle + 180) % 360 / 45, 1)
+    taps[RING[int(place) % 8]] -= strength * (1 - part)
+    taps[RING[int(place + 1) % 8]] -= strength * part
+    return taps
+
+
+def gabor(frequency, theta, sigma_x, sigma_y, n_stds, offset, dtype=np.complex128):
+    """A Gaussian times a complex wave, as a convolution has it: scikit-image's gabor_kernel."""
+    c, s = math.cos(theta), math.sin(theta)
+    columns = math.ceil(max(abs(n_stds * sigma_x * c), abs(n_stds * sigma_y * s), 1))
+    rows = math.ceil(max(abs(n_stds * sigma_y * c), abs(n_stds * sigma_x * s), 1))
+    y, x = np.arange(-rows, rows + 1)[:, None], np.arange(-columns, columns + 1)
+    along, across = x * c + y * s, -x * s + y * c
+    exponent = -0.5 * (along**2 / sigma_x**2 + across**2 / sigma_y**2)
+    taps = np.empty(across.shape, dtype)
+    np.exp(exponent + 1j * (2 * np.pi * frequency * along + offset), out=taps)
+    taps *= 1 / (2 * np.pi * sigma_x * sigma_y)
+    return taps
+
+
+def line(length, angle):
+    """A line through the centre: of each pixel the part under a rectangle of `length` x 1, over its area.
+
+    `angle` is in degrees counterclockwise from the right. Areas are exact up to rounding.
+
+    Examples
+    --------
+    >>> from imfilt import kernels
+    >>> kernels.line(3, 90).round(3)
+    array([[0.333],
+           [0.333],
+           [0.333]])
+    """
+    # Rounded, so that right angles are exact.
+    c, s = (round(one(math.radians(angle)), 15) for one in (math.cos, math.sin))
+    corners = [(u * length / 2, v / 2) for u, v in ((1, -1), (1, 1), (-1, 1), (-1, -1), (1, -1))]
+    corners = np.array([(u * c + v * s, v * c - u * s) for u, v in corners])
+    sides = _radius(corners[:, 1]), _radius(corners[:, 0])
+    xs, ys = [], []
+    for (x0, y0), (x1, y1) in zip(corners[:-1], corners[1:], strict=True):
+        crossings = [(_lines(side) - a) / (b - a) for side, a, b in ((sides[1], x0, x1), (sides[0], y0, y1)) if a != b]
+        t = np.concatenate([[0.0], *crossings])
+        t = np.sort(t[(t >= 0) & (t < 1)])
+        xs.append(x0 + t * (x1 - x0))
+        ys.append(y0 + t * (y1 - y0))
+    x, y = (np.concatenate([*parts, parts[0][:1]]) for parts in (xs, ys))
+    area = _area(sides, x, y, (x[1:] + x[:-1]) / 2 * np.diff(y))
+    area = np.abs(area + area[::-1, ::-1])
+    area[area < 1e-12] = 0  # rounding
+    return area / math.fsum(area.flat)
+
+
+def disk(radius):
+    """A disc about the centre: of each pixel the part under it, over its area.
+
+    Areas are exact up to rounding. Up to a radius of 1/2 it lies in one pixel.
+
+    Examples
+    --------
+    >>> from imfilt import kernels
+    >>> kernels.disk(1).round(3)
+    array([[0.025, 0.145, 0.025],
+           [0.145, 0.318, 0.145],
+           [0.025, 0.145, 0.025]])
+    """
+    if radius <= 0.5:
+        return np.ones((1, 1))
+    side = _radius([radius])
+    up = np.arcsin(np.minimum(_lines(side) / radius, 1)) if False else None
+    del up
+    inside = _lines(side)[np.abs(_lines(side)) < radius] / radius
+    angles = [np.arcsin(inside), np.pi - np.arcsin(inside), np.arccos(inside), -np.arccos(inside)]
+    t = np.sort(np.concatenate(angles))
+    t = np.append(t, t[0] + 2 * np.pi)
+    x, y = radius * np.cos(t), radius * np.sin(t)
+    area = _area((side, side), x, y, radius**2 / 2 * np.diff(t + np.sin(t) * np.cos(t)))
+    area = area + area[::-1]
+    area = area + area[:, ::-1]
+    area = np.abs(area + area.T)
+    area[area < 1e-12] = 0  # rounding
+    return area / math.fsum(area.flat)
+
+
+def _radius(reach):
+    """Pixels on each side of the central one that something reaches into."""
+    return max(math.ceil(max(reach) - 0.5 - 1e-12), 0)
+
+
+def _lines(radius):
+    """Where the pixels of a row of 2 * radius + 1 begin and end."""
+    return np.arange(-radius - 1, radius + 1) + 0.5
+
+
+def _area(sides, x, y, xdy):
+    """How much of each pixel a closed curve runs around; positive or negative, as it turns.
+
+    `sides` are the pixels above and below, left and right of the central one; x and y points of the curve, among
+    them all those where it goes from one pixel into another; `xdy` the integrals of x dy between them (Green's theorem).
+    """
+    dy = np.diff(y)
+    # With a pixel more on each side, for what lies on the edge but for rounding.
+    row, column = (
+        np.floor((one[1:] + one[:-1]) / 2 + 0.5).astype(np.intp) + side + 1 for side, one in zip(sides, (y, x), strict=True)
+    )
+    right = column - sides[1] - 0.5  # of its pixel
+    area = np.zeros([2 * side + 4 for side in sides])
+    np.add.at(area, (row, column), right * dy - xdy)
+    beyond = np.zeros_like(area)
+    np.add.at(beyond, (row, column + 1), dy)
+    return (area + np.cumsum(beyond, axis=1))[1:-2, 1:-2]

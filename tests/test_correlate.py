@@ -39,8 +39,8 @@ def taken(monkeypatch):
     """The names of the plans that were taken, the last one last."""
     names, make = [], plan.make
 
-    def spy(kernel, *call):
-        made = make(kernel, *call)
+    def spy(kernel, *call, **options):
+        made = make(kernel, *call, **options)
         names.append(made.name)
         return made
 

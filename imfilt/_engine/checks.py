@@ -168,6 +168,38 @@ def mask(mask, shape):
     return array.astype(bool, copy=False)
 
 
+def weights(value, shape, pixels, axis):
+    """How much pixels count, as (H, W, 1) or (H, W, channels); None for those that are finite."""
+    if isinstance(value, str):
+        one_of(value, "weights", ("finite",))
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"weights cannot be read as an array: {error}") from error
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"weights must be numbers or booleans, not {array.dtype}")
+    if array.shape == pixels[:2]:
+        array = array[:, :, None]
+    elif array.shape == shape:
+        array = np.moveaxis(array, axis, -1)
+    else:
+        raise ValueError(f"weights must have the image's rows and columns, {pixels[:2]}, or its shape, {shape}, not {array.shape}")
+    if array.dtype.kind in "if" and not ((array >= 0) & (array < np.inf)).all():
+        raise ValueError("weights must be finite and not negative")
+    return array
+
+
+def alpha(value, weights, pixels, size):
+    """An image whose last channel says how much the others count."""
+    if value is not True:
+        raise TypeError(f"alpha must be True or False, not {value!r}")
+    if weights is not None:
+        raise ValueError("alpha and weights are both given; give one of them")
+    if pixels[2] < 2:
+        raise ValueError(f"alpha=True needs an image with colours and alpha, not {pixels[2]} channel")
+
+
 LARGEST_RADIUS = 1_000_000
 LARGEST_ORDER = 20  # beyond, the taps leave the range of float32 for a sigma of 1
 
@@ -425,3 +457,179 @@ def one_dimensional(value, name):
 def terms(columns, rows):
     if len(columns) != len(rows):
         raise ValueError(f"column and row must have as many terms, not {len(columns)} and {len(rows)}")
+
+
+LARGEST_TERM = 64  # of a factor: as many phases are kept
+
+
+def factor(value, name):
+    """A number of 1 or more as a fraction of small whole numbers: (numerator, denominator)."""
+    if type(value) is int and 1 <= value <= LARGEST_TERM:
+        return value, 1
+    from fractions import Fraction  # which takes longer to load than most images to filter
+
+    wrong = f"{name} must be a number of 1 or more, as in 2, 1.5 or '3/2', not {value!r}"
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        value = value.item()
+    if isinstance(value, bool | complex):
+        raise TypeError(wrong)
+    try:
+        exact = Fraction(value)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        raise ValueError(wrong) from None
+    except TypeError:
+        raise TypeError(wrong) from None
+    if exact < 1:
+        raise ValueError(wrong)
+    below = range(1, LARGEST_TERM + 1)
+    near = min((Fraction(min(round(exact * d), LARGEST_TERM), d) for d in below), key=lambda one: abs(one - exact))
+    if float(near) != float(exact):
+        raise ValueError(
+            f"{name} must be a fraction of whole numbers up to {LARGEST_TERM}, not {value!r}; the nearest is {near}"
+        )
+    return near.numerator, near.denominator
+
+
+def whole_factors(factors, name, why):
+    """The numerators of factors that have no denominators."""
+    if any(denominator != 1 for _, denominator in factors):
+        shown = ", ".join(f"{n}/{d}" if d != 1 else f"{n}" for n, d in factors)
+        raise ValueError(f"{name} must be whole numbers for {why}, not ({shown})")
+    return tuple(numerator for numerator, _ in factors)
+
+
+SHARPEST = -2.0  # bicubic's a; stretched taps would not always sum to something further on
+
+
+def interpolation(value, names, kernels):
+    """The name of an interpolation function, or ("bicubic", a); with `kernels`, also taps or a kernel, as float64."""
+    wrong = (
+        f"method must be one of {', '.join(map(repr, names))}, ('bicubic', a) with {SHARPEST:g} <= a <= 0"
+        + ", taps or a two-dimensional kernel" * kernels + f", not {value!r}"
+    )  # fmt: skip
+    if isinstance(value, str):
+        if value not in names:
+            raise ValueError(wrong)
+        return value
+    if isinstance(value, tuple | list) and value and isinstance(value[0], str):
+        a = real_number(value[1], "a of method") if len(value) == 2 else math.nan
+        if value[0] != "bicubic" or not SHARPEST <= a <= 0:
+            raise ValueError(wrong)
+        return "bicubic", a
+    if not kernels or value is None:
+        raise TypeError(wrong)
+    array = _numbers(value, "method")
+    if array.ndim not in (1, 2) or not array.size:
+        raise ValueError(f"method, as a kernel, must have one dimension or two, and a tap, not shape {array.shape}")
+    return array
+
+
+def shuffled_channels(channels, factors):
+    """Channels that are as many for each pixel of the result; how many of them."""
+    count = factors[0] * factors[1]
+    if channels % count:
+        raise ValueError(f"image must have a multiple of {count} channels for factor {factors}, not {channels}")
+    return channels // count
+
+
+def unshuffled_size(size, factors):
+    """Rows and columns that factors divide."""
+    if any(n % f for n, f in zip(size, factors, strict=True)):
+        raise ValueError(f"image must have rows and columns that factor {factors} divides, not {size}")
+
+
+def grey(image):
+    """An array of two dimensions."""
+    array = image if type(image) is np.ndarray else _as_array(image)
+    if array.ndim != 2:
+        why = "; edges of channels cannot be merged, make it grey first" if array.ndim == 3 else ""
+        raise ValueError(f"image must have two dimensions (grey), not shape {array.shape}{why}")
+    return as_image(array, None)[0]
+
+
+def thresholds(low, high, quantiles, full):
+    """The two thresholds of an edge: fractions of full scale, or quantiles."""
+    numbers = []
+    for value, name, default in ((low, "low_threshold", 0.1), (high, "high_threshold", 0.2)):
+        number = default if value is None else real_number(value, name)
+        if quantiles and not 0 <= number <= 1:
+            raise ValueError(f"{name} must be between 0 and 1 with use_quantiles=True, not {value!r}")
+        numbers.append(number if quantiles or value is None else number / full)
+    if numbers[1] < numbers[0]:
+        raise ValueError(
+            f"low_threshold must not be above high_threshold, not {low!r} and {high!r} "
+            f"(by default 0.1 and 0.2 of full scale, here {full:g})"
+        )
+    return numbers
+
+
+def flags_out(out, shape):
+    """Where true and false go."""
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
+    if out.dtype not in (np.bool_, np.uint8):
+        raise TypeError(f"out must be of dtype bool or uint8, not {out.dtype}")
+    out_shape(out, shape)
+
+
+def positive(value, name):
+    number = real_number(value, name)
+    if number <= 0:
+        raise ValueError(f"{name} must be positive, not {value!r}")
+    return number
+
+
+def at_most(number, name, most):
+    """A number that has been checked, and is not too large for what is made of it."""
+    if number > most:
+        raise ValueError(f"{name} must be at most {most}, not {number}")
+    return number
+
+
+def odd(value, name, least, most):
+    number = at_most(at_least(value, name, least), name, most)
+    if number % 2 == 0:
+        raise ValueError(f"{name} must be odd, not {number}")
+    return number
+
+
+def ordered(low, high, low_name, high_name):
+    """Pairs of which the second is nowhere smaller than the first."""
+    if any(h < l for l, h in zip(low, high, strict=True)):
+        raise ValueError(f"{high_name} must not be smaller than {low_name}, {low}, for rows or columns, not {high}")
+
+
+def complex_dtype(dtype):
+    try:
+        result = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype must be a complex NumPy dtype, not {dtype!r}") from None
+    if result.kind != "c":
+        raise ValueError(f"dtype must be complex, not {result}")
+    return result
+
+
+def outputs(out, count, dtype, image):
+    """Where several results of the shape of an image go: as many arrays that share no memory, or None for each."""
+    if out is None:
+        return (None,) * count
+    if not isinstance(out, tuple | list):
+        raise TypeError(f"out must be a tuple or a list of {count} arrays, not {type(out).__name__}")
+    if len(out) != count:
+        raise ValueError(f"out must hold {count} arrays, not {len(out)}")
+    for i, one in enumerate(out):
+        result_type(dtype, one, image.dtype)
+        if one is None:
+            raise TypeError(f"out must hold {count} arrays, not None")
+        out_shape(one, image.shape)
+        for other in (image, *out[:i]):
+            if _overlap(one, other):
+                raise ValueError("the arrays in out must share no memory with the image or each other")
+    return tuple(out)
+
+
+def _overlap(one, other):
+    try:
+        return np.shares_memory(one, other, max_work=10_000)
+    except np.exceptions.TooHardError:
+        return True

@@ -5,7 +5,8 @@ It knows its halo (the rows and columns it reads on every side of a pixel).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import ceil, inf
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -36,6 +37,8 @@ BAND_NS = 10e6
 SERIAL_NS = 400e3
 READ_NS = 0.1
 PLANS_KEPT = 64  # for each kernel
+NOT_CLIPPED = -inf, inf
+NONE = 0  # the border of an image that is read only inside
 
 
 class Frame(NamedTuple):
@@ -62,6 +65,8 @@ class Frame(NamedTuple):
     strip: int  # output columns swept at a time
     chunk: int  # of those, made and written at a time
     block: int  # output rows made at a time
+    least: float = -inf  # smaller results are made this
+    most: float = inf  # larger ones this
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -102,6 +107,7 @@ class Kernel:
     error: float = 0.0  # most that the result may be off, for pixels between -1 and 1
     reach: float = 0.0  # sum of absolute taps, if all are whole numbers: integer images stay exact
     others: tuple = ()  # kernels that may take its place: the plan takes the cheapest
+    parts: tuple = ()  # where this is not linear: the linear kernels whose results it combines
     name: str = ""  # of the way it computes, for whoever asks
 
 
@@ -129,10 +135,10 @@ class Plan:
         return sum(step.cost for step in self.steps)
 
 
-def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, lanes):
+def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, clip, lanes):
     """A stage whose result has `shape` rows and columns of `dtype`."""
     if stage.loop == "fft":
-        return _spectral_step(stage, shape, channels, dtype, wide, border, low, scale)
+        return _spectral_step(stage, shape, channels, dtype, wide, border, low, scale, clip)
     (sy, sx), (uy, ux) = stage.stride, stage.up
     size, made = 8 if wide else 4, stage.channels or channels
     cell = max(stage.cells or channels, 1) * size
@@ -169,6 +175,8 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, lan
         strip=strip,
         chunk=strip if stage.loop == "mix" else chunk,
         block=block,
+        least=clip[0],
+        most=clip[1],
     )
     cost = numbers * (0.5 + stage.rate * stage.work) * (2 if wide else 1)
     # A call, its rows, and the pixels of their borders: what counts in small images.
@@ -177,12 +185,12 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, lan
     return Step(stage.loop, taps, frame, shape, dtype, _bands(shape[0], numbers, cost, stage.rows), cost)
 
 
-def _spectral_step(stage, shape, channels, dtype, wide, border, low, scale):
+def _spectral_step(stage, shape, channels, dtype, wide, border, low, scale, clip):
     """Bands are rows of tiles, so that results do not depend on them."""
     side, cost = spectral.tile((stage.rows, stage.columns), shape)
     frame = Frame(
         wide, False, border[0], border[1], low, scale, stage.top, stage.left, stage.rows, stage.columns,
-        1, 1, 1, 1, strip=side, chunk=side, block=1,
+        1, 1, 1, 1, strip=side, chunk=side, block=1, least=clip[0], most=clip[1],
     )  # fmt: skip
     down = side - stage.rows + 1
     bands = tuple((y, min(y + down, shape[0])) for y in range(0, shape[0], down))
@@ -204,8 +212,9 @@ def _bands(height, numbers, cost, rows):
 _plans: WeakKeyDictionary[Kernel, dict] = WeakKeyDictionary()
 
 
-def make(kernel, *call):
+def make(kernel, *call, clip=NOT_CLIPPED):
     """The plan of a call, which is kept as long as the kernel is. Arguments: see `_make`."""
+    call = *call, clip
     kept = _plans.get(kernel)
     if kept is None:
         kept = _plans[kernel] = {}
@@ -217,20 +226,32 @@ def make(kernel, *call):
     return plan
 
 
+def alone(kernel):
+    """The kernel without those that may take its place."""
+    return kernel if not kernel.others else _alone(kernel)
+
+
+@lru_cache(maxsize=64)
+def _alone(kernel):
+    return replace(kernel, others=())
+
+
 def forget():
     """Drop every plan that is kept."""
     _plans.clear()
 
 
-def _make(kernel, shape, source, result, border, cval, rescale, size, lanes):
+def _make(kernel, shape, source, result, border, cval, rescale, size, lanes, clip):
     """The plan for planes of `shape` (rows, columns, channels) of dtype `source`.
 
     `border` is a code of borders.py, `cval` counts in the units of the result. `size` are the rows and columns
-    of the result, `lanes` the numbers of single precision in a vector of the core that will run.
+    of the result, `lanes` the numbers of single precision in a vector of the core that will run; `clip` are
+    the least and the most that a result may be, in its units.
     """
-    plan = _steps(kernel, shape, source, result, border, cval, rescale, size, lanes)
+    plan = _steps(kernel, shape, source, result, border, cval, rescale, size, lanes, clip)
     for other in kernel.others:  # the first of equals
-        plan = min(plan, make(other, shape, source, result, border, cval, rescale, size, lanes), key=lambda p: p.cost)
+        other_plan = make(other, shape, source, result, border, cval, rescale, size, lanes, clip=clip)
+        plan = min(plan, other_plan, key=lambda p: p.cost)
     return plan
 
 
@@ -239,7 +260,7 @@ def is_wide(source, result):
     return dtypes.is_wide(source) or dtypes.is_wide(result)
 
 
-def _steps(kernel, shape, source, result, border, cval, rescale, size, lanes):
+def _steps(kernel, shape, source, result, border, cval, rescale, size, lanes, clip):
     channels = shape[2]
     full = dtypes.full_scale(source) if rescale else 1.0
     wide = is_wide(source, result) or (kernel.squares and dtypes.is_16_bit(source))
@@ -254,7 +275,8 @@ def _steps(kernel, shape, source, result, border, cval, rescale, size, lanes):
     between = shape[:2]
     for stage in kernel.stages[:-1]:
         between = tuple(ceil(n / s) + e for n, s, e in zip(between, stage.stride, stage.extra, strict=True))
-        steps.append(_step(stage, between, channels, real, wide, False, outside, low, 1.0, lanes))
+        steps.append(_step(stage, between, channels, real, wide, False, outside, low, 1.0, NOT_CLIPPED, lanes))
         outside, low = (borders.MODES["constant"], 0.0), -inf  # the margins are in the small image
-    steps.append(_step(kernel.stages[-1], size, channels, result, wide, True, outside, low, scale, lanes))
+    ends = tuple(end * dtypes.full_scale(result) for end in clip) if rescale else clip
+    steps.append(_step(kernel.stages[-1], size, channels, result, wide, True, outside, low, scale, ends, lanes))
     return Plan(kernel.name, tuple(steps))

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from imfilt._engine import borders, checks, isa, plan, spectral, threads
+from imfilt._engine import borders, checks, isa, plan, spectral, threads, weighted
 
 
 def apply(
     kernel, image, *, mode, cval, channel_axis=-1, rescale=False, dtype=None, out=None, finish=None,
-    size=None, channels=None, spare=None,
+    size=None, channels=None, spare=None, weights=None, alpha=False, clip=plan.NOT_CLIPPED,
 ):  # fmt: skip
     """The image under a kernel.
 
@@ -36,6 +36,12 @@ def apply(
         is a grey image.
     spare : Kernel, optional
         Takes the place of a kernel that the plan would transform, when the image holds NaN or infinity.
+    weights : array-like or "finite", optional
+        How much each pixel counts, see weighted.py.
+    alpha : bool, optional
+        The last channel says how much the others count.
+    clip : tuple of two floats, optional
+        The least and the most that a result may be, in its units before an integer's full scale.
 
     Returns
     -------
@@ -55,15 +61,21 @@ def apply(
     mixed = channels is not None
     plane = _last(array.shape, axis)[-3:] if mixed and axis is not None else _plane_shape(array.shape, axis)
     call = plane, array.dtype, result, border, cval, rescale, size, isa.core.LANES
-    steps = plan.make(kernel, *call).steps
-    if spare is not None and steps[0].loop == "fft" and not (np.isfinite(cval) and np.isfinite(array).all()):
-        steps = plan.make(spare, *call).steps
+    special = weights is not None or alpha
+    steps = () if special else plan.make(kernel, *call, clip=clip).steps
+    if spare is not None and not special and steps[0].loop == "fft" and not (np.isfinite(cval) and np.isfinite(array).all()):
+        steps = plan.make(spare, *call, clip=clip).steps
 
     target = out
     if out is None or not _fits(out, axis, mixed) or np.may_share_memory(out, array):
         target = np.empty(shape, result)
     if target.size:
-        if mixed:
+        if special:
+            weighted.apply(
+                kernel, array, axis, target, size, weights=weights, alpha=alpha, mode=mode, cval=cval,
+                rescale=rescale, clip=clip,
+            )  # fmt: skip
+        elif mixed:
             _mixed(steps, array, target, axis)
         elif axis == 0:  # planes one after the other: grey images
             for source, one in zip(array, target, strict=True):

@@ -39,6 +39,8 @@ def read(src, frame, rows, columns):
 def write(numbers, frame, dst, y0, y1):
     """Scaled numbers into rows of dst: integers rounded half to even, saturated, NaN to 0."""
     numbers = numbers * numbers.dtype.type(frame.scale)
+    if (frame.least, frame.most) != (-np.inf, np.inf):
+        numbers = np.clip(numbers, numbers.dtype.type(frame.least), numbers.dtype.type(frame.most))
     if dst.dtype.kind in "iu":
         limits = np.iinfo(dst.dtype)
         numbers = np.rint(np.where(np.isnan(numbers), 0, numbers).astype(np.float64))
@@ -58,25 +60,23 @@ def parity(weights):
     return 0
 
 
-def weighted(parts, weights):
-    """Sum of weights[t] * parts[t]; symmetric taps are paired from the outside in."""
+def products(parts, weights):
+    """What `weighted` adds up: symmetric taps are paired, the centre first, then from the outside in."""
     w = np.asarray(weights).astype(parts[0].dtype)
     last = len(w) - 1
     sign = parity(np.asarray(weights))
     if sign == 0:
-        total = parts[0] * w[0]
-        for t in range(1, len(w)):
-            total = total + parts[t] * w[t]
-        return total
+        yield from (part * one for part, one in zip(parts, w, strict=True))
+        return
     if sign > 0:
-        total = parts[last // 2] * w[last // 2]
-        for t in range(last // 2):
-            total = total + (parts[t] + parts[last - t]) * w[t]
-        return total
-    total = (parts[0] - parts[last]) * w[0]
-    for t in range(1, last // 2):
-        total = total + (parts[t] - parts[last - t]) * w[t]
-    return total
+        yield parts[last // 2] * w[last // 2]
+    for t in range(last // 2):
+        yield (parts[t] + sign * parts[last - t]) * w[t]
+
+
+def weighted(parts, weights):
+    """Sum of weights[t] * parts[t]."""
+    return sum_in_order(products(parts, weights))
 
 
 def root_mean_square(a, b):
@@ -112,13 +112,43 @@ def around(src, dst, frame, y0, y1):
     return part
 
 
-def separable(src, dst, frame, column, row, rank, down, along, y0, y1):
+def separable(src, dst, frame, column, row, down, along, tall, wide, y0, y1):
     part = around(src, dst, frame, y0, y1)
     x = np.arange(dst.shape[1]) * frame.stride_x
-    columns, row = column.reshape(rank, -1), row.reshape(rank, -1)
-    middle = [weighted([part(r) for r in down], one) for one in columns]
-    parts = [one[:, x + c] for one in middle for c in along]
-    result = weighted(parts, row[0]) if rank == 1 else plain(parts, row.ravel())
+
+    def terms():
+        for r in range(len(tall) - 1):
+            d, a = slice(tall[r], tall[r + 1]), slice(wide[r], wide[r + 1])
+            middle = weighted([part(t) for t in down[d]], column[d])
+            yield from products([middle[:, x + c] for c in along[a]], row[a])
+
+    write(sum_in_order(terms()), frame, dst, y0, y1)
+
+
+def box(src, dst, frame, y0, y1):
+    """Sums over rectangles of frame.rows x frame.columns."""
+    part = around(src, dst, frame, y0, y1)
+    n, x = frame.columns, np.arange(dst.shape[1])
+    rows = part()
+    # Along a row: windows of 1, 2, 4 ... numbers, each the sum of two of the ones before; the binary digits of n.
+    total, window, width, done = None, rows, 1, 0
+    while True:
+        if n & width:
+            here = window[:, x + done]
+            total, done = here if total is None else total + here, done + width
+        width *= 2
+        if width > n:
+            break
+        window = window[:, : window.shape[1] - width // 2] + window[:, width // 2 :]
+    # Down the columns: rows fall into blocks of frame.rows. A window is the end of one, summed from its last row
+    # upwards, and the beginning of the next, summed downwards.
+    n, first = frame.rows, y0 - frame.top
+    result = np.empty((y1 - y0, *total.shape[1:]), total.dtype)
+    for y in range(y1 - y0):
+        edge = -(-(first + y + 1) // n) * n - first  # the next block begins here
+        above = sum_in_order(total[r] for r in range(edge - 1, y - 1, -1))
+        below = sum_in_order(total[r] for r in range(edge, y + n))
+        result[y] = above if below is None else above + below
     write(result, frame, dst, y0, y1)
 
 
@@ -185,6 +215,16 @@ def norm(src, dst, frame, offsets, weights, first, picks, y0, y1):
     write(root_mean_square(of(0), of(1)), frame, dst, y0, y1)
 
 
+def strongest(src, dst, frame, offsets, weights, first, picks, y0, y1):
+    """The largest of the sums of `direct`, over all sets of taps; NaN where one is."""
+    of = sums(src, dst, frame, channels_of(dst), offsets, weights, first, picks, y0, y1)
+    most = of(0)
+    for n in range(1, len(first) - 1):
+        other = of(n)
+        most = np.where((most > other) | np.isnan(most), most, other)
+    write(most, frame, dst, y0, y1)
+
+
 LANES = 0  # weights are not cut into vectors: groups x numbers x channels for each phase
 
 
@@ -223,20 +263,64 @@ def depthwise_mix(src, dst, frame, offsets, weights, first, picks, mixing, bias,
     write(mixed(middle, mixing.reshape(channels, -1), bias), frame, dst, y0, y1)
 
 
-def upsample(src, dst, frame, column, row, y0, y1):
+def resample(src, dst, frame, column, row, y0, y1):
     y, x = np.arange(y0, y1), np.arange(dst.shape[1])
-    first_row, first_column = y[0] // frame.up_y - frame.top, -frame.left
-    rows = np.arange(first_row, y[-1] // frame.up_y - frame.top + frame.rows)
-    columns = np.arange(first_column, x[-1] // frame.up_x - frame.left + frame.columns)
-    numbers = read(src, frame, rows, columns)
+    part = around(src, dst, frame, y0, y1)
+    numbers = part()
     real = numbers.dtype
     row, column = row.reshape(frame.up_x, -1).astype(real), column.reshape(frame.up_y, -1).astype(real)
-    wide = sum_in_order(numbers[:, x // frame.up_x + c] * row[x % frame.up_x, c, None] for c in range(frame.columns))
-    y_at = y // frame.up_y - frame.top - first_row
+    x_at = x * frame.stride_x // frame.up_x
+    y_at = y * frame.stride_y // frame.up_y - y0 * frame.stride_y // frame.up_y
+    wide = sum_in_order(numbers[:, x_at + c] * row[x % frame.up_x, c, None] for c in range(frame.columns))
     write(
         sum_in_order(wide[y_at + r] * column[y % frame.up_y, r, None, None] for r in range(frame.rows)),
         frame, dst, y0, y1,
     )  # fmt: skip
+
+
+def suppress(src, dst, frame, low, high, y0, y1):
+    """1 where the gradient of src (by Sobel's taps, magnitudes not halved) is a maximum across the edge and at least
+    `low`, 2 where it is also at least `high`, else 0. Magnitudes between pixels are interpolated linearly."""
+    numbers = around(src, dst, frame, y0, y1)()[:, :, 0]  # two more on every side
+    down, along = numbers[2:] - numbers[:-2], numbers[:, 2:] - numbers[:, :-2]
+    two = numbers.dtype.type(2)
+    i = down[:, 1:-1] * two + (down[:, :-2] + down[:, 2:])
+    j = along[1:-1] * two + (along[:-2] + along[2:])
+    # Seen from the second pixel to the second but one; infinite numbers have no maxima.
+    with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        m = np.sqrt(i * i + j * j)
+        i, j = i[1:-1, 1:-1], j[1:-1, 1:-1]
+        steep = np.abs(i) > np.abs(j)
+        w = np.where(steep, np.abs(j) / np.abs(i), np.abs(i) / np.abs(j))
+
+        def at(dy, dx):
+            return m[1 + dy : m.shape[0] - 1 + dy, 1 + dx : m.shape[1] - 1 + dx]
+
+        same = (i > 0) == (j > 0)  # the gradient points down and right, or up and left
+        plus = np.where(same, at(1, 1), at(-1, 1)) * w
+        minus = np.where(same, at(-1, -1), at(1, -1)) * w
+        rest = 1 - w
+        plus = plus + np.where(steep, np.where(same, at(1, 0), at(-1, 0)), at(0, 1)) * rest
+        minus = minus + np.where(steep, np.where(same, at(-1, 0), at(1, 0)), at(0, -1)) * rest
+        here = at(0, 0)
+        edge = (here >= m.dtype.type(low)) & (plus <= here) & (minus <= here)
+        dst[y0:y1] = (edge * (1 + (here >= m.dtype.type(high)))).reshape(dst[y0:y1].shape)
+
+
+def link(labels):
+    """In place: 1 for the pixels that are 2, and those that are 1 and touch one of them, as often as it takes; else 0."""
+    strong = np.pad(labels == 2, 1)
+    weak = np.pad(labels > 0, 1)
+    while True:
+        grown = strong.copy()
+        for dy in (-1, 0, 1):
+            for dx in (-1, 0, 1):
+                grown |= np.roll(strong, (dy, dx), (0, 1))
+        grown &= weak
+        if (grown == strong).all():
+            labels[...] = strong[1:-1, 1:-1]
+            return
+        strong = grown
 
 
 def sum_in_order(parts):

@@ -33,4 +33,5 @@ def direct_kernel(*lists, gain=1.0):
     arrays = offsets, taps([tap[2] for tap in every]), first, NONE
     loop, more = ("direct", (False,)) if len(lists) == 1 else ("norm", ())
     stage = Stage(loop, (*arrays, *more), rows, columns, 0, 0, work=len(every) + 4)
-    return Kernel((stage,), gain, squares=len(lists) > 1, halo=(0, rows - 1, 0, columns - 1))
+    parts = tuple(direct_kernel(one, gain=gain) for one in lists) if len(lists) > 1 else ()
+    return Kernel((stage,), gain, squares=len(lists) > 1, halo=(0, rows - 1, 0, columns - 1), parts=parts)

@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from imfilt._engine.plan import Kernel, Stage
-from imfilt.convolution.separable import taps
+from imfilt.convolution.separable import separable_kernel, taps
 
 
 @lru_cache(maxsize=64)
@@ -23,4 +23,5 @@ def gradient_kernel(smooth, difference, gain=1.0):
     """
     n = len(smooth)
     stage = Stage("gradient", (taps(smooth), taps(difference)), n, n, n // 2, n // 2, work=4 + n)
-    return Kernel((stage,), gain, squares=True, halo=(n // 2,) * 4)
+    parts = separable_kernel(difference, smooth, gain=gain), separable_kernel(smooth, difference, gain=gain)
+    return Kernel((stage,), gain, squares=True, halo=(n // 2,) * 4, parts=parts)

@@ -15,7 +15,7 @@ import numpy as np
 
 from imfilt import kernels
 from imfilt._engine.plan import Kernel, Stage
-from imfilt.convolution.separable import indices, taps
+from imfilt.convolution.separable import taps, terms
 
 BOXES = 4
 FEWEST_SIGMA = 4.0  # below, the direct sum is as cheap
@@ -105,7 +105,7 @@ def _stage(loop, pair, first, *, stride=(1, 1), up=(1, 1), extra=(0, 0), share=1
     work = (rows + columns * share) / 2
     arrays = tuple(map(taps, pair))
     if loop == "separable":
-        arrays = (*arrays, 1, indices(range(rows)), indices(range(columns)))
+        arrays = terms([pair])
     return Stage(loop, arrays, rows, columns, first[0], first[1], stride, up, extra, work)
 
 
@@ -145,7 +145,7 @@ def multirate_kernel(sigmas, truncate, error, exact=None):
         extra=tuple(m + 2 * r for m, r in zip(more, radii, strict=True)), share=factors[1],
     )  # fmt: skip
     smooth = _stage("separable", [a.small for a in axes], (0, 0), extra=tuple(-2 * r for r in radii))
-    interpolate = _stage("upsample", [a.after for a in axes], (0, 0), up=factors)
+    interpolate = _stage("resample", [a.after for a in axes], (0, 0), up=factors)
     # Interpolation and decimation reach as far as their taps, whatever the phase.
     around = tuple(2 * reach + a.factor * radius for a, radius, reach in zip(axes, radii, reaches, strict=True))
     bound = (1 + axes[0].error) * (1 + axes[1].error) - 1

@@ -32,34 +32,44 @@ def indices(values):
 
 def factors_stage(columns, rows, dilation, frame):
     """Correlation with a sum of columns times rows, (terms, taps) each."""
-    down, along = _used(columns), _used(rows)
-    arrays = (
-        taps(columns[:, down].ravel()), taps(rows[:, along].ravel()), len(columns),
-        indices(down * dilation[0]), indices(along * dilation[1]),
-    )  # fmt: skip
-    return Stage("separable", arrays, **frame, work=len(columns) * (columns.shape[1] + rows.shape[1]) / 2, rate=0.06)
+    arrays = terms(zip(columns, rows, strict=True), dilation)
+    return Stage("separable", arrays, **frame, work=(len(arrays[0]) + len(arrays[1])) / 2, rate=0.06)
 
 
-def _used(factors):
-    """The taps that are not 0 in every term: what those would multiply by 0 may be NaN.
+def terms(pairs, dilation=(1, 1)):
+    """Pairs of a column and a row as the core reads them: taps, the places of these, where each term begins."""
+    columns, rows = zip(*pairs, strict=True)
+    (column, down, tall), (row, along, wide) = _packed(columns, dilation[0]), _packed(rows, dilation[1])
+    return column, row, down, along, tall, wide
+
+
+def _packed(factors, dilation):
+    factors = [np.asarray(one, np.float64) for one in factors]
+    used = [_used(one) for one in factors]
+    numbers = np.concatenate([one[at] for one, at in zip(factors, used, strict=True)])
+    return taps(numbers), indices(np.concatenate(used) * dilation), indices(np.cumsum([0, *map(len, used)]))
+
+
+def _used(factor):
+    """The taps that are not 0: what those would multiply by 0 may be NaN.
 
     Odd taps go in pairs, which leave out the one in the middle by themselves.
     """
-    used = np.flatnonzero(factors.any(axis=0))
-    count = factors.shape[1]
-    if len(factors) == 1 and len(used) == count - 1 and count % 2 and (factors == -factors[:, ::-1]).all():
+    used = np.flatnonzero(factor)
+    count = len(factor)
+    if len(used) == count - 1 and count % 2 and (factor == -factor[::-1]).all():
         return np.arange(count)
     return used if len(used) else np.zeros(1, np.intp)
 
 
 @lru_cache(maxsize=512)
-def separable_kernel(column, row, gain=1.0):
-    """Correlation with the outer product of `column` and `row`, both odd and centred.
+def separable_kernel(*factors, gain=1.0):
+    """Correlation with the sum of the outer products of columns and rows of taps, all odd and centred.
 
     Parameters
     ----------
-    column, row : tuple of float
-        Taps down the rows and along them.
+    *factors : tuple of float
+        Taps down the rows and along them, and again for each further term.
     gain : float
         Factor of the result. Kept apart, so that integer taps stay exact.
 
@@ -67,10 +77,17 @@ def separable_kernel(column, row, gain=1.0):
     -------
     Kernel
     """
-    top, left = len(column) // 2, len(row) // 2
-    frame = {"rows": len(column), "columns": len(row), "top": top, "left": left}
-    stage = factors_stage(np.array([column]), np.array([row]), (1, 1), frame)
+    columns, rows = _centred(factors[::2]), _centred(factors[1::2])
+    top, left = columns.shape[1] // 2, rows.shape[1] // 2
+    frame = {"rows": columns.shape[1], "columns": rows.shape[1], "top": top, "left": left}
+    stage = factors_stage(columns, rows, (1, 1), frame)
     return Kernel((stage,), gain, halo=(top, top, left, left), name="separable")
+
+
+def _centred(factors):
+    """Taps of odd lengths in rows of one length, zeros around the shorter ones."""
+    longest = max(map(len, factors))
+    return np.array([np.pad(one, (longest - len(one)) // 2) for one in factors], np.float64)
 
 
 def separable(

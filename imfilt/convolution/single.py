@@ -160,6 +160,12 @@ def _find(source, result, kernel, dilation, stride, corner):
     return kept.get(_ways, (kernel,), dilation, stride, corner, wide, source.kind in "iub")
 
 
+def ways_for(kernel, source, result):
+    """The ways to correlate images of one dtype with a kernel, (rows, columns) about its centre, into another."""
+    kernel, *steps, corner = _geometry(kernel_checks.as_kernel(kernel), False, 0, 1, 1)
+    return _find(source, result, kernel, *steps, corner)
+
+
 @dataclass(frozen=True)
 class Ways:
     """What a correlation can be computed by."""

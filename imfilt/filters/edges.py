@@ -141,7 +141,7 @@ def _edges(operator, axis, image, mask, mode, cval, channel_axis, preserve_range
         kernel = gradient_kernel(smooth, difference, gain)
     else:
         flipped = difference[::-1]  # the core correlates
-        kernel = separable_kernel(*((flipped, smooth) if axes == (0,) else (smooth, flipped)), gain)
+        kernel = separable_kernel(*((flipped, smooth) if axes == (0,) else (smooth, flipped)), gain=gain)
     return _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
 
 
