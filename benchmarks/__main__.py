@@ -21,7 +21,7 @@ def measure(row, image, threads, options):
     """One line of the table."""
     result = image.dtype if row.result == "same" else np.dtype(row.result)
     span = 255 if result == np.uint8 else 1
-    out = np.zeros(image.shape, result)
+    out = np.zeros(row.shape(image), result)
     contenders, differences = {"imfilt": lambda: row.ours(image, None if options.fresh else out)}, {}
     with common.limited(threads):
         row.ours(image, out)
@@ -74,6 +74,8 @@ def main():
                 if row.only and dtype != row.only:
                     continue
                 for channels in options.channels:
+                    if row.grey and channels != 1:
+                        continue
                     image = common.photograph(SIZES[size], dtype, channels)
                     for threads in options.threads:
                         lines.append(measure(row, image, threads, options))

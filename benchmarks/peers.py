@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import scipy.ndimage as ndi
+import skimage.feature
 import skimage.filters
 
 import imfilt
@@ -27,6 +28,8 @@ class Row:
     peers: dict = field(default_factory=dict)
     tolerance: float = 1e-5
     only: str = ""  # dtype of the image that the row is for
+    grey: bool = False  # there is no such row for colour
+    shape: callable = field(default=lambda image: image.shape)  # of the result
 
 
 def per_channel(function):
@@ -115,6 +118,96 @@ def cv_gaussian_by_taps(sigma):
     return make
 
 
+def cv_chain(*steps, factor=1.0, result=None):
+    """Steps (image, so far, out) one after the other, each into a buffer of its own."""
+
+    def make(image):
+        dtype = result or image.dtype
+        buffers = [np.empty(image.shape, dtype) for _ in steps]
+        scale = 1 / 255 if image.dtype == np.uint8 and dtype != image.dtype else 1.0
+
+        def run():
+            done = []
+            for step, out in zip(steps, buffers, strict=True):
+                step(image, done, out)
+                done.append(out)
+            return done[-1]
+
+        return run, factor * scale
+
+    return make
+
+
+def cv_taps(column, row, border):
+    """One separable filter, correlating, into single precision."""
+    column, row = (np.array(taps, "f4") for taps in (column, row))
+
+    def step(image, done, out):
+        cv2.sepFilter2D(image, cv2.CV_32F, row, column, dst=out, borderType=border)
+
+    return step
+
+
+def cv_blur(sigma, border):
+    size = 2 * int(4 * sigma + 0.5) + 1
+    return lambda image, done, out: cv2.GaussianBlur(image, (size, size), sigma, dst=out, borderType=border)
+
+
+def cv_sharper(amount):
+    def step(image, done, out):
+        cv2.addWeighted(image, 1 + amount, done[-1], -amount, 0, dst=out)
+        if out.dtype != np.uint8:  # which saturates by itself
+            np.clip(out, 0, 1, out=out)
+
+    return step
+
+
+def cv_box(n, border):
+    def step(image, done, out):
+        cv2.boxFilter(image, cv2.CV_32F if out.dtype == np.float32 else -1, (n, n), dst=out, borderType=border)
+
+    return step
+
+
+def cv_gabor(frequency):
+    kernel = skimage.filters.gabor_kernel(frequency)[::-1, ::-1]  # which convolves
+
+    def make(image):
+        out = np.empty((2, *image.shape), "f4")
+        parts = [np.ascontiguousarray(part, "f4") for part in (kernel.real, kernel.imag)]
+
+        def run():
+            for part, one in zip(parts, out, strict=True):
+                cv2.filter2D(image, cv2.CV_32F, part, dst=one, borderType=REFLECT)
+            return out
+
+        return run, 1 / 255 if image.dtype == np.uint8 else 1.0
+
+    return make
+
+
+def cv_canny(image):
+    """On bytes, the only type that it takes: thresholds on its scale of 4 x 255."""
+    levels = image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
+    smooth, out = np.empty_like(levels), np.empty_like(levels)
+
+    def run():
+        cv2.GaussianBlur(levels, (9, 9), 1, dst=smooth, borderType=REFLECT)
+        return cv2.Canny(smooth, 25.5, 51, edges=out, apertureSize=3, L2gradient=True)
+
+    return run, 1 / 255
+
+
+def whole(function, **options):
+    """A function of scikit-image or SciPy, on images as it takes them: colour has its axis."""
+
+    def make(image):
+        as_float = image.astype(np.float32) / 255 if image.dtype == np.uint8 else image
+        return lambda: function(as_float, **options), 1.0
+
+    return make
+
+
 def skimage_edges(name):
     function = per_channel(getattr(skimage.filters, name))
     return lambda image: (lambda: function(image), 1.0)
@@ -167,3 +260,74 @@ def rows():
               {"SciPy": scipy_gaussian(2)}, only="uint8")  # fmt: skip
     yield Row("gaussian 2 order 1", lambda i, out: imfilt.gaussian(i, 2, order=1, out=out), "float32",
               {"SciPy": scipy_gaussian(2, 1)}, only="float32")  # fmt: skip
+    yield from second_derivatives()
+    yield from boxes()
+    yield Row("canny", lambda i, out: imfilt.canny(i, out=out), "bool",
+              # OpenCV's is another detector of the same name, in integers: it is timed, not compared.
+              {"OpenCV": cv_canny, "scikit-image": whole(skimage.feature.canny)}, tolerance=1, grey=True)  # fmt: skip
+    yield Row("gabor 0.2", lambda i, out: imfilt.gabor(i, 0.2, out=tuple(out)), "float32",
+              {"OpenCV": cv_gabor(0.2), "scikit-image": whole(skimage.filters.gabor, frequency=0.2)},
+              tolerance=1e-4, grey=True, shape=lambda image: (2, *image.shape))  # fmt: skip
+
+
+def second_derivatives():
+    def of(function, *arguments):
+        return lambda image, out: function(image, *arguments, out=out)
+
+    def cv_laplace(image, done, out):
+        cv2.Laplacian(image, cv2.CV_32F, dst=out, ksize=1, borderType=REFLECT)
+
+    laplace = {"OpenCV": cv_chain(cv_laplace, factor=-1, result="f4"), "scikit-image": skimage_edges("laplace")}
+    yield Row("laplace", of(imfilt.laplace), "float32", laplace)
+    smooth, second = kernels.gaussian(2.0), kernels.gaussian(2.0, order=2)
+    add = lambda image, done, out: cv2.add(done[0], done[1], dst=out)  # noqa: E731
+    subtract = lambda image, done, out: cv2.subtract(done[0], done[1], dst=out)  # noqa: E731
+    yield Row("gaussian_laplace 2", of(imfilt.gaussian_laplace, 2), "float32",
+              {"OpenCV": cv_chain(cv_taps(smooth, second, REFLECT), cv_taps(second, smooth, REFLECT), add, result="f4"),
+               "SciPy": lambda image: (lambda: per_channel(lambda c: ndi.gaussian_laplace(c, 2, output="f4"))(image),
+                                       1 / 255 if image.dtype == np.uint8 else 1.0)})  # fmt: skip
+    for low in (1.0, 3.0):
+        taps = [kernels.gaussian(sigma) for sigma in (low, 1.6 * low)]
+        blurs = [cv_taps(one, one, NEAREST) for one in taps]
+        yield Row(f"difference_of_gaussians {low:g}", of(imfilt.difference_of_gaussians, low), "float32",
+                  {"OpenCV": cv_chain(*blurs, subtract, result="f4"),
+                   "scikit-image": skimage_channels(skimage.filters.difference_of_gaussians, low)})  # fmt: skip
+    for radius in (1, 3):
+        options = {"radius": radius, "amount": 1.0}
+
+        def sharpened(image, out, options=options):
+            return imfilt.unsharp_mask(image, **options, out=out)
+
+        opencv = cv_chain(cv_blur(radius, REFLECT), cv_sharper(1.0))
+        # scikit-image 0.26 takes the channel axis -1 for another one.
+        skimage_ = skimage_channels(skimage.filters.unsharp_mask, last=2, **options)
+        peers = {"OpenCV": opencv, "scikit-image": skimage_}
+        yield Row(f"unsharp_mask {radius}", sharpened, "float32", peers, only="float32")
+        # OpenCV rounds the blurred image before it subtracts.
+        yield Row(
+            f"unsharp_mask {radius} to uint8", sharpened, "uint8", {"OpenCV": opencv}, tolerance=4 / 255, only="uint8"
+        )
+
+
+def skimage_channels(function, *arguments, last=-1, **options):
+    def make(image):
+        axis = last if image.ndim == 3 else None
+        return lambda: function(image, *arguments, channel_axis=axis, **options), 1.0
+
+    return make
+
+
+def boxes():
+    for n in (3, 5, 9, 15, 31, 101):
+
+        def ours(image, out, n=n):
+            return imfilt.box(image, n, out=out)
+
+        def scipy_box(image, n=n):
+            out, size = np.empty_like(image), (n, n, 1)[: image.ndim]
+            return lambda: ndi.uniform_filter(image, size, out), 1.0
+
+        peers = {"OpenCV": cv_chain(cv_box(n, REFLECT)), "SciPy": scipy_box}
+        yield Row(f"box {n}", ours, "same", peers, only="float32")
+        # SciPy truncates integers, after each of its two passes.
+        yield Row(f"box {n} to uint8", ours, "same", peers, tolerance=3 / 255, only="uint8")

@@ -11,6 +11,15 @@ from imfilt.convolution.single import correlate as correlate
 from imfilt.convolution.single import explain_plan as explain_plan
 from imfilt.convolution.standard import conv2d as conv2d
 from imfilt.convolution.transposed import conv_transpose2d as conv_transpose2d
+from imfilt.deconvolution import richardson_lucy as richardson_lucy
+from imfilt.deconvolution import wiener as wiener
+from imfilt.filters.blurs import box as box
+from imfilt.filters.blurs import disk_blur as disk_blur
+from imfilt.filters.blurs import motion_blur as motion_blur
+from imfilt.filters.blurs import uniform as uniform
+from imfilt.filters.canny import canny as canny
+from imfilt.filters.compass import compass as compass
+from imfilt.filters.compass import kirsch as kirsch
 from imfilt.filters.edges import farid as farid
 from imfilt.filters.edges import farid_h as farid_h
 from imfilt.filters.edges import farid_v as farid_v
@@ -26,8 +35,24 @@ from imfilt.filters.edges import scharr_v as scharr_v
 from imfilt.filters.edges import sobel as sobel
 from imfilt.filters.edges import sobel_h as sobel_h
 from imfilt.filters.edges import sobel_v as sobel_v
+from imfilt.filters.orientation import gradient as gradient
+from imfilt.filters.second import difference_of_gaussians as difference_of_gaussians
+from imfilt.filters.second import gaussian_laplace as gaussian_laplace
+from imfilt.filters.second import hessian_matrix as hessian_matrix
+from imfilt.filters.second import laplace as laplace
+from imfilt.filters.sharpening import emboss as emboss
+from imfilt.filters.sharpening import sharpen as sharpen
+from imfilt.filters.sharpening import unsharp_mask as unsharp_mask
 from imfilt.filters.smoothing import gaussian as gaussian
+from imfilt.filters.texture import gabor as gabor
+from imfilt.filters.texture import gabor_kernel as gabor_kernel
 from imfilt.separability import separate as separate
+from imfilt.upsampling import downscale as downscale
+from imfilt.upsampling import pixel_shuffle as pixel_shuffle
+from imfilt.upsampling import pixel_unshuffle as pixel_unshuffle
+from imfilt.upsampling import upsample_gain as upsample_gain
+from imfilt.upsampling import upsample_kernel as upsample_kernel
+from imfilt.upsampling import upscale as upscale
 
 __version__: str
 __all__: list[str]

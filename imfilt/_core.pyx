@@ -8,14 +8,17 @@ imfilt/_engine/twin.py.
 """
 
 cimport numpy as cnp
+from libc.math cimport fabs
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcpy
+from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, add_rows, dense_tile, fir_rows, gradient_row, largest, mix_tile,
-                           norm_row, periodic_rows, scaled_sum, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT, sum_upwards,
-                           suppress_row, term_rows, Tile, TILE_PIXELS, vec, vf32, vf64)
-from imfilt._sweep cimport (Sweep, arrange, begin_block, column_at, indices, lined, kind_of, load_row, make_line, padded,
+from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, add_rows, dense_tile, divide_bytes, fir_rows, gradient_row, largest, mix_tile,
+                           norm_row, periodic_rows, reciprocal, round_bytes, scaled_sum, slide, sum_along, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT, sum_upwards,
+                           suppress_row, term_rows, Tile, TILE_PIXELS, vec, vf32, vf64, widen_sums, window_levels,
+                           window_sums, SHUFFLES, shuffle_f32)
+from imfilt._sweep cimport (Sweep, CONSTANT, arrange, as_bytes, begin_block, column_at, indices, lined, kind_of, load_row, make_line, padded,
                             parity, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch, spread,
                             steps_once, stream_bytes, sweep, take, taps)
 
@@ -53,6 +56,9 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
                           Py_ssize_t nbytes, vec* unused) noexcept nogil:
     cdef Separable* k = <Separable*>work
     cdef Py_ssize_t r, p, i, t, n, first, reach = padded(nbytes + (s.columns - 1) // s.stride_x * s.cell)
+    cdef const char* ahead = s.ahead if count == 1 else NULL
+    if s.in_place:  # nothing beyond the last pixel is ours to read
+        reach = max(s.numbers * s.size, VECTOR_BYTES) + (s.columns - 1) * s.cell
     for p in range(k.phases):
         for r in range(k.terms):
             first, n = k.tall[r], k.tall[r + 1] - k.tall[r]
@@ -60,7 +66,8 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
                 for t in range(n):
                     k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]] + column_at(s, 0, p)
             fir_rows(k.picks, n, count, n, <const vec*>k.column_weights + first, parity(k.column + first, n), NULL,
-                     False, k.middle + (r * k.phases + p) * s.block * k.middle_step, k.middle_step, reach)
+                     False, k.middle + (r * k.phases + p) * s.block * k.middle_step, k.middle_step, ahead, reach)
+            ahead = NULL
 
 
 cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
@@ -74,7 +81,7 @@ cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, 
                             + c // s.stride_x * s.cell)
     if k.terms == 1:
         fir_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, stream,
-                 <char*>out, 0, nbytes)
+                 <char*>out, 0, NULL, nbytes)
     else:
         term_rows(k.sources, k.wide, k.parities, k.terms, <const vec*>k.row_weights, <const vec*>s.scaled, stream,
                   <char*>out, nbytes)
@@ -129,6 +136,8 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     k.phases = min(s.stride_x, s.columns)
     k.column, given = taps(column, columns), taps(row, rows)
     k.parity = parity(given, rows)
+    s.in_place = (s.stride_x == 1 and s.packed and kind_of(src) == b"f" and s.itemsize == s.size
+                  and s.width * s.pixel >= IN_PLACE_BYTES)
     with nogil:
         k.middle_step = s.line_step
         memory = scratch(lined(k.terms * k.phases * s.block * k.middle_step) + lined(columns * VECTOR_BYTES)
@@ -162,15 +171,16 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
 
 # ---- box: sums of rectangles, at a cost that hardly grows with them ---------------------
 #
-# Along a row windows of 1, 2, 4 ... numbers are the sum of two of those before, and the binary digits of the width
-# say which to add up. Down the columns rows fall into blocks as tall as the rectangle: a window is the end of one
+# Along a row windows of 4, 16, 64 ... numbers are the sum of four of those before, and the digits of the width to base
+# 4 say which to add up. Down the columns rows fall into blocks as tall as the rectangle: a window is the end of one
 # block and the beginning of the next. No number is ever subtracted, so that errors stay as small as those of a plain
 # sum, and NaN where it is. (M. van Herk, "A fast algorithm for local minimum and maximum filters", Pattern
 # Recognition Letters 13, 1992, for the blocks.)
 
 ctypedef struct Box:
     char* row                  # a row as it was read
-    char* window               # its sums of 1, 2, 4 ... numbers
+    char* levels               # its sums of 4, 16, 64 ... numbers
+    Py_ssize_t level_step
     char* below                # the rows of a block so far, added up
     char** block               # those rows
     char* ring
@@ -188,29 +198,10 @@ cdef inline Py_ssize_t box_place(Sweep* s, Py_ssize_t y) noexcept nogil:
 
 cdef void box_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
     cdef Box* k = <Box*>work
-    cdef Py_ssize_t width = 1, done = 0, n = s.columns, t, place = box_place(s, y)
-    cdef Py_ssize_t nbytes = padded((pixels - n + 1) * s.pixel)
-    cdef const char* window = k.row
-    cdef const char* total = NULL
+    cdef Py_ssize_t t, place = box_place(s, y), nbytes = padded((pixels - s.columns + 1) * s.pixel)
     cdef vec unused = (<const vec*>s.scale_vector)[0]
     read_row(s, NULL, y, pixels, k.row)
-    while True:
-        if n & width:
-            if total == NULL:
-                total = window
-            else:
-                add_rows(<char*>ring_row, total, window + done * s.pixel, nbytes, unused)
-                total = <char*>ring_row
-            done += width
-        width *= 2
-        if width > n:
-            break
-        # What the total still needs is not written over.
-        add_rows(k.window if total != k.window else k.row, window, window + width // 2 * s.pixel,
-                 padded((pixels - width + 1) * s.pixel), unused)
-        window = k.window if total != k.window else k.row
-    if total != <char*>ring_row:
-        memcpy(ring_row, total, nbytes)
+    window_sums(k.row, k.levels, k.level_step, s.columns, s.pixel, <char*>ring_row, nbytes, unused)
     if place == 0:
         memcpy(k.below, ring_row, nbytes)
     else:
@@ -233,10 +224,61 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
     scaled_sum(rows[i], below, <const vec*>s.scaled, stream, <char*>out, nbytes, out[0])
 
 
+# Bytes to bytes: sums are whole numbers, so that they may be subtracted and have as few bits as they need. The ring
+# holds bytes.
+
+ctypedef struct Bytes:
+    uint16_t* columns          # sums of the rows of a window
+    char* sums                 # and of its columns, first as they are
+    char* levels
+    Py_ssize_t level_step
+    uint16_t multiplier        # to divide by the number of pixels, see `reciprocal`
+    int shift
+    char* ring
+
+
+cdef void bytes_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil:
+    cdef Bytes* k = <Bytes*>work
+    cdef Py_ssize_t slot = (y + s.top) % (s.rows + 1), n = pixels * s.channels, first = s.y0 - s.top
+    read_row(s, NULL, y, pixels, ring_row)
+    k.ring = ring_row - slot * s.ring_step
+    if y == first:
+        memset(k.columns, 0, n * sizeof(uint16_t))
+    if y - first < s.rows:
+        slide(k.columns, <const uint8_t*>ring_row, NULL, n)
+    else:  # the row that leaves lies in the next slot
+        slide(k.columns, <const uint8_t*>ring_row, <const uint8_t*>(k.ring + (slot + 1) % (s.rows + 1) * s.ring_step), n)
+
+
+cdef void bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                     bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Bytes* k = <Bytes*>work
+    cdef Py_ssize_t x = rows[i] - (k.ring + (y + i) % (s.rows + 1) * s.ring_step)
+    if s.rows * s.columns * 255 <= 65535:
+        sum_along(k.columns + x, <uint16_t*>k.sums, s.columns, s.channels, nbytes)
+        if k.shift >= 0:
+            divide_bytes(<const uint16_t*>k.sums, s.rows * s.columns, k.multiplier, k.shift, <uint8_t*>out, nbytes)
+        else:
+            round_bytes(<const uint16_t*>k.sums, <float>s.scale, <uint8_t*>out, nbytes)
+        return
+    widen_sums(k.columns + x, <float*>k.sums, nbytes + (s.columns - 1) * s.channels)
+    window_sums(k.sums, k.levels, k.level_step, s.columns, 4 * s.channels, k.sums, padded(4 * nbytes),
+                (<const vf32*>s.scale_vector)[0])
+    round_bytes(<const float*>k.sums, <float>s.scale, <uint8_t*>out, nbytes)
+
+
+cdef inline bint takes_bytes(Sweep* s, cnp.ndarray src, cnp.ndarray dst):
+    """Whether all numbers are bytes, columns fit into 16 bits, and sums are exact in single precision."""
+    return (not s.wide and s.packed and s.itemsize == 1 and kind_of(src) in (b"u", b"b") and s.dst_itemsize == 1
+            and kind_of(dst) == b"u" and s.rows * 255 <= 65535 and s.rows * s.columns * 255 < 1 << 24 and not s.clipped
+            and s.scale > 0 and (s.mode != CONSTANT or (0 <= s.cval <= 255 and s.cval == <int>s.cval)))
+
+
 def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1):
     """Rows y0 to y1 of the sums of the rectangles that the frame is."""
     cdef Sweep s
     cdef Box k
+    cdef Bytes b
     cdef int status = -1
     cdef char* memory
     cdef char* left
@@ -244,12 +286,32 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
     same_channels(&s)
     if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: box has no steps")
+    if takes_bytes(&s, src, dst):
+        as_bytes(&s)
+        with nogil:
+            b.level_step = 4 * s.ring_step
+            b.shift = -1
+            if fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9:
+                b.shift = reciprocal(s.rows * s.columns, &b.multiplier)
+            memory = scratch(2 * s.ring_step + (2 + window_levels(s.columns)) * b.level_step)
+            left = memory
+            if memory != NULL:
+                b.columns = <uint16_t*>take(&left, 2 * s.ring_step)
+                b.sums = take(&left, 2 * b.level_step)
+                b.levels = take(&left, window_levels(s.columns) * b.level_step)
+                b.ring = NULL
+                status = sweep(&s, &b, bytes_row, NULL, bytes_line)
+            free(memory)
+        if status < 0:
+            raise MemoryError("imfilt: no memory for the rows of a strip")
+        return
     with nogil:
-        memory = scratch(3 * lined(s.ring_step) + lined(s.rows * <Py_ssize_t>sizeof(void*)))
+        k.level_step = s.ring_step
+        memory = scratch((3 + window_levels(s.columns)) * s.ring_step + lined(s.rows * <Py_ssize_t>sizeof(void*)))
         left = memory
         if memory != NULL:
             k.row = take(&left, s.ring_step)
-            k.window = take(&left, s.ring_step)
+            k.levels = take(&left, window_levels(s.columns) * s.ring_step)
             k.below = take(&left, s.ring_step)
             k.block = <char**>take(&left, s.rows * <Py_ssize_t>sizeof(void*))
             k.ring = NULL
@@ -295,11 +357,11 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
     if unsafe:
         for t in range(s.columns):
             k.along[t] = k.differed + t * s.pixel
-        fir_rows(k.along, 0, 1, s.columns, smooth, 1, NULL, False, k.spare, 0, padded(nbytes))
+        fir_rows(k.along, 0, 1, s.columns, smooth, 1, NULL, False, k.spare, 0, NULL, padded(nbytes))
         for t in range(s.columns):
             k.along[t] = k.smoothed + t * s.pixel
         # In place: an output block reads its own bytes and bytes to the right only.
-        fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, False, k.smoothed, 0, padded(nbytes))
+        fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, False, k.smoothed, 0, NULL, padded(nbytes))
         norm_row(k.smoothed, k.spare, half, scale, stream, <char*>out, nbytes)
 
 
@@ -488,7 +550,7 @@ cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n
         else:
             k.at[t] = rows[tap[0]] + column_at(s, tap[2], tap[1])
     if k.kinds == 1 and not s.in_place:
-        fir_rows(k.at, 0, 1, count, weights, 0, <const vec*>scale, stream, out, 0, nbytes)
+        fir_rows(k.at, 0, 1, count, weights, 0, <const vec*>scale, stream, out, 0, NULL, nbytes)
     else:
         periodic_rows(k.at, count, weights, k.positions, k.begins, k.period, <const vec*>scale,
                       stream and k.period % STREAM_ALIGNMENT == 0 and k.begins[k.positions - 1] % STREAM_ALIGNMENT == 0,
@@ -1005,12 +1067,63 @@ def depthwise_mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp
 ctypedef struct Resample:
     char* column_weights       # up_y sets of `rows` taps
     char* row_weights          # up_x sets of `columns` taps
+    Py_ssize_t* down           # for each phase the first tap that is not 0, and how many there are to the last
+    Py_ssize_t* beside
     char* source               # a row as it was read
     char* parts                # its pixels, every stride_x-th of them side by side
     Py_ssize_t part_step
     char* lines                # of each phase
     Py_ssize_t line_step
     const char** along
+    # How vectors of the result are put together from the lines of the phases; it repeats after `positions` of them,
+    # which take `advance` numbers of each line. 0: vectors do not do it.
+    Py_ssize_t positions, advance
+    Py_ssize_t* bases          # for each position where in the lines its numbers begin
+    int32_t* lanes             # for each position and phase where each lane comes from: see shuffle_f32
+
+
+cdef inline Py_ssize_t woven(Sweep* s) noexcept nogil:
+    """The period of the pattern, in vectors; 0 where the numbers of a vector lie too far apart."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // 4, period = s.up_x * s.channels
+    if not SHUFFLES or s.wide or s.up_x == 1 or s.up_x > 8 or lanes // s.up_x + 2 * s.channels > lanes:
+        return 0
+    return period // common(period, lanes)
+
+
+cdef inline void plan_weaving(Resample* k, Sweep* s) noexcept nogil:
+    cdef Py_ssize_t lanes = VECTOR_BYTES // 4, p, phase, lane, n, pixel, number
+    k.advance = k.positions * lanes // s.up_x
+    for p in range(k.positions):
+        k.bases[p] = p * lanes // (s.up_x * s.channels) * s.channels
+        for phase in range(s.up_x):
+            for lane in range(lanes):
+                n = p * lanes + lane
+                pixel = n // s.channels
+                number = pixel // s.up_x * s.channels + n % s.channels - k.bases[p]
+                # The lanes of a phase come from its line, the others are left as they are.
+                k.lanes[(p * s.up_x + phase) * lanes + lane] = lane
+                if pixel % s.up_x == phase:
+                    k.lanes[(p * s.up_x + phase) * lanes + lane] = lanes + number
+
+
+cdef inline void weave_vectors(const Resample* k, Py_ssize_t phases, char* out, Py_ssize_t nbytes) noexcept nogil:
+    """The lines of all phases as one, in whole vectors."""
+    cdef Py_ssize_t p = 0, phase, n
+    cdef const char* lines = k.lines
+    cdef const char* at
+    cdef const int32_t* lanes
+    cdef vf32 v
+    for n in range((nbytes + VECTOR_BYTES - 1) // VECTOR_BYTES):
+        at = lines + k.bases[p] * 4
+        lanes = k.lanes + p * phases * (VECTOR_BYTES // 4)
+        v = (<const vf32*>at)[0]
+        for phase in range(phases):
+            v = shuffle_f32(v, (<const vf32*>(at + phase * k.line_step))[0], lanes + phase * (VECTOR_BYTES // 4))
+        (<vf32*>(out + n * VECTOR_BYTES))[0] = v
+        p += 1
+        if p == k.positions:
+            p = 0
+            lines += k.advance * 4
 
 
 cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
@@ -1032,13 +1145,21 @@ cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
                 pick(<const double*>(k.source + p * s.pixel), s.stride_x * s.channels,
                      <double*>(k.parts + p * k.part_step), s.channels, count, s.channels, NULL)
     for p in range(s.up_x):
-        first = p * s.stride_x // s.up_x
-        for t in range(s.columns):
+        first = p * s.stride_x // s.up_x + k.beside[2 * p]
+        for t in range(k.beside[2 * p + 1]):
             c = first + t
             k.along[t] = parts + c % s.stride_x * k.part_step + c // s.stride_x * s.pixel
-        fir_rows(k.along, 0, 1, s.columns, <const vec*>k.row_weights + p * s.columns, 0, NULL, False,
-                 k.lines + p * k.line_step, 0, padded(periods * s.pixel))
-    if vec is vf32:
+        fir_rows(k.along, 0, 1, k.beside[2 * p + 1], <const vec*>k.row_weights + p * s.columns + k.beside[2 * p], 0,
+                 NULL, False, <char*>ring_row if s.up_x == 1 else k.lines + p * k.line_step, 0, NULL, padded(periods * s.pixel))
+    if s.up_x == 1:
+        return
+    if k.positions and s.up_x == 2:  # constants, so that the compiler unrolls
+        weave_vectors(k, 2, <char*>ring_row, periods * 2 * s.pixel)
+    elif k.positions and s.up_x == 3:
+        weave_vectors(k, 3, <char*>ring_row, periods * 3 * s.pixel)
+    elif k.positions:
+        weave_vectors(k, s.up_x, <char*>ring_row, periods * s.up_x * s.pixel)
+    elif vec is vf32:
         weave(<const float*>k.lines, k.line_step // 4, s.up_x, s.channels, <float*>ring_row, periods * s.up_x)
     else:
         weave(<const double*>k.lines, k.line_step // 8, s.up_x, s.channels, <double*>ring_row, periods * s.up_x)
@@ -1047,9 +1168,22 @@ cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
 cdef void resample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                         bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Resample* k = <Resample*>work
-    fir_rows(rows + ((y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y), 0, 1, s.rows,
-             <const vec*>k.column_weights + (y + i) % s.up_y * s.rows, 0,
-             <const vec*>s.scaled, stream, <char*>out, 0, nbytes)
+    cdef Py_ssize_t phase = (y + i) % s.up_y, first = k.down[2 * phase]
+    fir_rows(rows + ((y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y) + first, 0, 1, k.down[2 * phase + 1],
+             <const vec*>k.column_weights + phase * s.rows + first, 0,
+             <const vec*>s.scaled, stream, <char*>out, 0, NULL, nbytes)
+
+
+cdef inline void find_taps(const double* weights, Py_ssize_t phases, Py_ssize_t count, Py_ssize_t* places) noexcept nogil:
+    """For each phase the first tap that is not 0, and how many there are from it to the last; one at least."""
+    cdef Py_ssize_t p, first, last
+    for p in range(phases):
+        first, last = 0, count
+        while last > 1 and weights[p * count + last - 1] == 0:
+            last -= 1
+        while first < last - 1 and weights[p * count + first] == 0:
+            first += 1
+        places[2 * p], places[2 * p + 1] = first, last - first
 
 
 def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
@@ -1077,12 +1211,22 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         s.span = (periods + 1) * s.stride_x + s.columns
         k.part_step = row_bytes((periods + 2 + s.columns // s.stride_x) * s.pixel)
         k.line_step = row_bytes(periods * s.pixel)
+        k.positions = woven(&s)
         s.ring_step = row_bytes(periods * s.up_x * s.pixel)
         memory = scratch(lined(column_count * VECTOR_BYTES) + lined(row_count * VECTOR_BYTES)
                          + lined(row_bytes(s.span * s.pixel)) + lined(s.stride_x * k.part_step)
-                         + lined(s.up_x * k.line_step) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+                         + lined(s.up_x * k.line_step) + lined(s.columns * <Py_ssize_t>sizeof(void*))
+                         + lined((k.positions + 2 * (s.up_x + s.up_y)) * <Py_ssize_t>sizeof(Py_ssize_t))
+                         + lined(k.positions * s.up_x * VECTOR_BYTES))
         left = memory
         if memory != NULL:
+            k.bases = <Py_ssize_t*>take(&left, (k.positions + 2 * (s.up_x + s.up_y)) * <Py_ssize_t>sizeof(Py_ssize_t))
+            k.beside = k.bases + k.positions
+            k.down = k.beside + 2 * s.up_x
+            find_taps(down, s.up_y, s.rows, k.down)
+            find_taps(along, s.up_x, s.columns, k.beside)
+            k.lanes = <int32_t*>take(&left, k.positions * s.up_x * VECTOR_BYTES)
+            plan_weaving(&k, &s)
             k.column_weights = take(&left, column_count * VECTOR_BYTES)
             k.row_weights = take(&left, row_count * VECTOR_BYTES)
             k.source = take(&left, row_bytes(s.span * s.pixel))
@@ -1178,62 +1322,72 @@ def suppress(cnp.ndarray src not None, cnp.ndarray dst not None, frame, double l
         raise MemoryError("imfilt: no memory for the rows of a strip")
 
 
+cdef inline uint32_t three(const char* row) noexcept nogil:
+    """1 in each byte for a pixel that is 1 or 2; 3 is a 2 whose neighbours have been looked at."""
+    cdef uint16_t two
+    cdef uint32_t pixels
+    memcpy(&two, row, 2)
+    pixels = two | <uint32_t>(<unsigned char>row[2]) << 16
+    return (pixels ^ pixels >> 1) & 0x010101
+
+
 cdef int grow(char* labels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t step) noexcept nogil:
-    """2 for what is 2, or is 1 and touches a 2, as often as it takes. -1 when there is no memory."""
-    cdef Py_ssize_t room = 4096, used = 0, x, y, i, j
-    cdef unsigned long long eight
-    cdef Py_ssize_t* places = <Py_ssize_t*>malloc(2 * room * sizeof(Py_ssize_t))
-    cdef Py_ssize_t* more
+    """3 for what is 2, or is 1 and touches a 3, as often as it takes; the outermost pixels are 0.
+
+    -1 when there is no memory.
+    """
+    cdef Py_ssize_t room = 4096, used, x, y, t, i
+    cdef uint64_t eight
+    cdef uint32_t new
     cdef char* row
+    cdef char* at
+    cdef char** more
+    cdef char** places = <char**>malloc(room * sizeof(char*))
     if places == NULL:
         return -1
-    for y in range(height):
-        x = 0
-        while x < width:
-            row = labels + y * step
+    for y in range(1, height - 1):
+        row = labels + y * step
+        x = 1
+        while x < width - 1:
             if x + 8 <= width:
                 memcpy(&eight, row + x, 8)
-                if eight & <unsigned long long>0x0202020202020202 == 0:
+                # Neither a 2 (a 3 has the lower bit as well) among these eight.
+                if (eight & ~(eight << 1) & <uint64_t>0x0202020202020202) == 0:
                     x += 8
                     continue
-            # 3 is a 2 whose neighbours have been looked at.
+            used = 0
             if row[x] == 2:
                 row[x] = 3
-                places[0], places[1] = y, x
+                places[0] = row + x
                 used = 1
             x += 1
             while used:
                 used -= 1
-                i, j = places[2 * used], places[2 * used + 1]
+                at = places[used]
                 if used + 8 > room:
-                    more = <Py_ssize_t*>realloc(places, 4 * room * sizeof(Py_ssize_t))
+                    more = <char**>realloc(places, 2 * room * sizeof(char*))
                     if more == NULL:
                         free(places)
                         return -1
                     places = more
                     room *= 2
-                used = around(labels, height, width, step, i, j, places, used)
+                for t in range(-1, 2):
+                    new = three(at + t * step - 1)
+                    if new:
+                        for i in range(3):
+                            if new >> (8 * i) & 1:
+                                at[t * step + i - 1] = 3
+                                places[used] = at + t * step + i - 1
+                                used += 1
     free(places)
     return 0
 
 
-cdef inline Py_ssize_t around(char* labels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t step,
-                              Py_ssize_t i, Py_ssize_t j, Py_ssize_t* places, Py_ssize_t used) noexcept nogil:
-    """Marks the neighbours of a pixel that belong to an edge, and puts them on the list."""
-    cdef Py_ssize_t y, x
-    cdef char* row
-    for y in range(max(i - 1, 0), min(i + 2, height)):
-        row = labels + y * step
-        for x in range(max(j - 1, 0), min(j + 2, width)):
-            if row[x] == 1 or row[x] == 2:
-                row[x] = 3
-                places[2 * used], places[2 * used + 1] = y, x
-                used += 1
-    return used
-
-
 def link(cnp.ndarray labels not None):
-    """In place: 1 for the pixels that are 2, and those that are 1 and touch one of them, as often as it takes; else 0."""
+    """In place: 1 for the pixels that are 2, and those that are 1 and touch one of them, as often as it takes; else 0.
+
+    The outermost pixels must be 0.
+    """
     cdef Py_ssize_t height, width, step, x, y
     cdef char* data = cnp.PyArray_BYTES(labels)
     cdef unsigned char* row
@@ -1245,6 +1399,10 @@ def link(cnp.ndarray labels not None):
     step = cnp.PyArray_STRIDES(labels)[0]
     if width > 1 and cnp.PyArray_STRIDES(labels)[1] != 1:
         raise ValueError("core: the pixels of a row of labels must be packed")
+    for y in range(height):
+        for x in range(0, width, 1 if y == 0 or y == height - 1 else max(width - 1, 1)):
+            if data[y * step + x]:
+                raise ValueError("core: the outermost pixels of labels must be 0")
     with nogil:
         status = grow(data, height, width, step)
         for y in range(height if status == 0 else 0):

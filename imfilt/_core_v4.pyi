@@ -1,10 +1,14 @@
 """The core of imfilt/_core.pyx, built for x86-64-v4."""
 
 from imfilt._core import LANES as LANES
+from imfilt._core import box as box
 from imfilt._core import depthwise_mix as depthwise_mix
 from imfilt._core import direct as direct
 from imfilt._core import gradient as gradient
+from imfilt._core import link as link
 from imfilt._core import mix as mix
 from imfilt._core import norm as norm
+from imfilt._core import resample as resample
 from imfilt._core import separable as separable
-from imfilt._core import upsample as upsample
+from imfilt._core import strongest as strongest
+from imfilt._core import suppress as suppress

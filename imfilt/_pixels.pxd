@@ -12,6 +12,7 @@ cdef extern from "_simd.h" nogil:
     half_t float_to_half(float)
     half_t double_to_half(double)
     int32_t float_bits(float)
+    Py_ssize_t narrow_bytes(const float*, uint8_t*, Py_ssize_t)
     int64_t double_bits(double)
 
 cdef extern from *:
@@ -95,7 +96,7 @@ cdef inline long_integer saturate(double value, long_integer kind) noexcept nogi
 
 cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogil:
     """Numbers to pixels: integers rounded half to even, saturated, NaN to 0."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, begin = 0
     cdef real value, least, most, shift
     if pixel is float or pixel is double:
         for i in range(n):
@@ -113,7 +114,9 @@ cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogi
         # Adding 1.5 * 2**(mantissa bits) leaves no room for a fraction: the hardware rounds to
         # nearest even, and the integer is in the low bits. Exact for what clipping has left.
         shift = 12582912.0 if real is float else 6755399441055744.0
-        for i in range(n):
+        if pixel is uint8_t and real is float:
+            begin = narrow_bytes(<const float*>src, <uint8_t*>dst, n)
+        for i in range(begin, n):
             value = src[i]
             if pixel is uint8_t or pixel is uint16_t:
                 value = value if value > least else least  # NaN is not larger

@@ -5,6 +5,8 @@
 # of images, borders or pixel types. The order of additions is part of the contract:
 # it is the same in imfilt/_engine/twin.py, and bits are compared.
 
+from libc.stdint cimport int32_t, uint16_t, uint32_t, uint8_t
+
 cdef extern from "_simd.h" nogil:
     const Py_ssize_t VECTOR_BYTES
     # C sees GCC vectors; to Cython they are numbers that add and multiply.
@@ -22,11 +24,14 @@ cdef extern from "_simd.h" nogil:
     vf32 splat_f32(const char*)
     vf64 splat_f64(const char*)
     bint expected(bint condition)
+    const bint SHUFFLES
+    vf32 shuffle_f32(vf32 a, vf32 b, const int32_t* at)
     const Py_ssize_t STREAM_ALIGNMENT
     const Py_ssize_t TILE_PIXELS
     const Py_ssize_t SMALL_TILE
     const Py_ssize_t DENSE_ROWS
     const Py_ssize_t DENSE_VECTORS
+    int32_t float_bits(float)
     float norm_scaled_f32(float a, float b)
     double norm_scaled_f64(double a, double b)
 
@@ -36,6 +41,7 @@ ctypedef fused vec:
 
 cdef extern from "<string.h>" nogil:
     void* memcpy(void* dst, const void* src, size_t n)
+    void* memset(void* dst, int value, size_t n)
 
 
 # The sums over taps come in two widths, four vectors or one, which the compiler unrolls.
@@ -128,15 +134,19 @@ cdef inline void any_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, cons
 
 cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
                           Py_ssize_t count, const vec* weights, int parity, const vec* scale, bint stream,
-                          char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+                          char* out, Py_ssize_t out_step, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
     """Weighted sums over `count` rows, for `lines` output rows; times `scale` unless NULL.
 
     Output line i uses taps[i * step : i * step + count]. Columns are the outer loop, so
     that a column of input blocks stays in the first-level cache for all the lines. Exactly
-    `nbytes` are written, one vector at least: the last vector may overlap the one before.
+    `nbytes` are written, one vector at least: the last vector may overlap the one before. Memory at `ahead` is
+    asked for, unless it is NULL.
     """
     cdef Py_ssize_t x = 0, i, block = 4 * VECTOR_BYTES
     while x + block <= nbytes:
+        if ahead != NULL:
+            for i in range(4 * VECTOR_BYTES // 64):
+                prefetch(ahead + x + 64 * i)
         for i in range(lines):
             any_sum(taps + i * step, x, count, weights, parity, scale, stream, out + i * out_step, 4)
         x += block
@@ -228,6 +238,162 @@ cdef inline void sum_upwards(char** rows, Py_ssize_t first, Py_ssize_t count, Py
         for t in range(count - 2, first - 1, -1):
             s = s + (<vec*>(rows[t] + x))[0]
             (<vec*>(rows[t] + x))[0] = s
+
+
+cdef inline void slide(uint16_t* sums, const uint8_t* entering, const uint8_t* leaving, Py_ssize_t n) noexcept nogil:
+    """Sums of columns, one row further down. Differences wrap, and wrap back."""
+    cdef Py_ssize_t x
+    if leaving == NULL:
+        for x in range(n):
+            sums[x] = <uint16_t>(sums[x] + entering[x])
+    else:
+        for x in range(n):
+            sums[x] = <uint16_t>(sums[x] + entering[x] - leaving[x])
+
+
+cdef inline void sum_along(const uint16_t* columns, uint16_t* out, Py_ssize_t count, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
+    """Sums of `count` numbers `step` apart, for n of them; behind `out` is room for three times as many with their margins.
+
+    The binary digits of `count` say which windows of 1, 2, 4 ... numbers to add up.
+    """
+    cdef Py_ssize_t x, width = 1, done = 0, reach = n + (count - 1) * step
+    cdef uint16_t* window = out + reach
+    cdef uint16_t* wider = window + reach
+    if count == 3:
+        for x in range(n):
+            out[x] = <uint16_t>(columns[x] + columns[x + step] + columns[x + 2 * step])
+        return
+    if count == 5:
+        for x in range(n):
+            out[x] = <uint16_t>(columns[x] + columns[x + step] + columns[x + 2 * step] + columns[x + 3 * step]
+                                + columns[x + 4 * step])
+        return
+    memcpy(window, columns, reach * sizeof(uint16_t))
+    memset(out, 0, n * sizeof(uint16_t))
+    while width <= count:
+        if count & width:
+            for x in range(n):
+                out[x] = <uint16_t>(out[x] + window[x + done * step])
+            done += width
+        reach -= width * step
+        if 2 * width <= count:
+            for x in range(reach):
+                wider[x] = <uint16_t>(window[x] + window[x + width * step])
+            window, wider = wider, window
+        width *= 2
+
+
+cdef inline void widen_sums(const uint16_t* sums, float* out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t x
+    for x in range(n):
+        out[x] = <float>sums[x]
+
+
+ctypedef fused total:
+    uint16_t
+    float
+
+
+cdef inline void round_bytes(const total* sums, float scale, uint8_t* out, Py_ssize_t n) noexcept nogil:
+    """Scaled sums, not negative: as `narrow` in _pixels.pxd rounds."""
+    cdef Py_ssize_t x
+    cdef float value
+    for x in range(n):
+        value = <float>sums[x] * scale
+        value = value if value < 255 else 255
+        out[x] = <uint8_t>float_bits(value + <float>12582912.0)
+
+
+cdef inline int reciprocal(Py_ssize_t divisor, uint16_t* multiplier) noexcept nogil:
+    """The shift for divide_bytes; -1 where that would not be exact.
+
+    With m = ceil(2**(16 + shift) / d) and e = m d - 2**(16 + shift), n m >> (16 + shift) is n // d while
+    e n < 2**(16 + shift). (Granlund and Montgomery, "Division by invariant integers using multiplication", PLDI 1994.)
+    """
+    cdef int shift = 0
+    cdef Py_ssize_t power, m, most = 255 * divisor + divisor // 2
+    while (2 << shift) <= divisor:
+        shift += 1
+    power = <Py_ssize_t>1 << (16 + shift)
+    m = (power + divisor - 1) // divisor
+    if divisor % 2 == 0 or most > 65535 or m > 65535 or (m * divisor - power) * most >= power:
+        return -1
+    multiplier[0] = <uint16_t>m
+    return shift
+
+
+cdef inline void divide_bytes(const uint16_t* sums, Py_ssize_t divisor, uint16_t multiplier, int shift, uint8_t* out,
+                              Py_ssize_t n) noexcept nogil:
+    """sums / divisor, an odd number, to the nearest."""
+    cdef Py_ssize_t x
+    cdef uint16_t half = <uint16_t>(divisor // 2), sum
+    for x in range(n):
+        sum = <uint16_t>(sums[x] + half)
+        out[x] = <uint8_t>(<uint16_t>((<uint32_t>sum * multiplier) >> 16) >> shift)
+
+
+cdef inline Py_ssize_t window_levels(Py_ssize_t count) noexcept nogil:
+    """How many windows of 4, 16, 64 ... numbers are not longer than `count`."""
+    cdef Py_ssize_t levels = 0
+    while count >= 4:
+        count //= 4
+        levels += 1
+    return levels
+
+
+cdef inline void add_four(const char* row, Py_ssize_t apart, char* out, Py_ssize_t nbytes, vec unused) noexcept nogil:
+    """The sum of four numbers `apart` bytes from each other, in whole vectors."""
+    cdef Py_ssize_t n
+    cdef const char* at = row
+    for n in range(nbytes // VECTOR_BYTES):
+        (<vec*>out)[0] = (((<const vec*>at)[0] + (<const vec*>(at + apart))[0]) + (<const vec*>(at + 2 * apart))[0]) + (<const vec*>(at + 3 * apart))[0]
+        at += VECTOR_BYTES
+        out += VECTOR_BYTES
+
+
+cdef inline void add_all(const char** rows, Py_ssize_t x, Py_ssize_t count, char* out, Py_ssize_t width, vec unused) noexcept nogil:
+    cdef vec[4] s
+    cdef Py_ssize_t i, t
+    for i in range(width):
+        s[i] = (<const vec*>(rows[0] + x + i * VECTOR_BYTES))[0]
+    for t in range(1, count):
+        for i in range(width):
+            s[i] = s[i] + (<const vec*>(rows[t] + x + i * VECTOR_BYTES))[0]
+    for i in range(width):
+        (<vec*>(out + x + i * VECTOR_BYTES))[0] = s[i]
+
+
+cdef inline void window_sums(const char* row, char* levels, Py_ssize_t level_step, Py_ssize_t count, Py_ssize_t step,
+                             char* out, Py_ssize_t nbytes, vec unused) noexcept nogil:
+    """Sums of `count` numbers `step` bytes apart, in whole vectors.
+
+    `levels` has room for `level_step` bytes of the sums of 4, 16, 64 ... numbers each; the digits of `count` to base
+    4 say which of these to add up, largest first.
+    """
+    cdef const char *rows[64]
+    cdef const char* source = row
+    cdef Py_ssize_t n = window_levels(count), level, width = 1, terms = 0, done = 0, x = 0
+    for level in range(n):
+        add_four(source, width * step, levels + level * level_step, padded_bytes(nbytes + (count - 4 * width) * step), unused)
+        source = levels + level * level_step
+        width *= 4
+    for level in range(n, -1, -1):
+        source = levels + (level - 1) * level_step if level else row
+        while done + width <= count:
+            rows[terms] = source + done * step
+            terms += 1
+            done += width
+        width //= 4
+    while x + 4 * VECTOR_BYTES <= nbytes:
+        add_all(rows, x, terms, out, 4, unused)
+        x += 4 * VECTOR_BYTES
+    while x < nbytes:
+        add_all(rows, x, terms, out, 1, unused)
+        x += VECTOR_BYTES
+
+
+cdef inline Py_ssize_t padded_bytes(Py_ssize_t nbytes) noexcept nogil:
+    return (nbytes + VECTOR_BYTES - 1) // VECTOR_BYTES * VECTOR_BYTES
 
 
 cdef inline void scaled_sum(const char* a, const char* b, const vec* scale, bint stream, char* out,

@@ -261,6 +261,75 @@ static inline int64_t double_bits(double d)
     return bits;
 }
 
+/* Lane i of the result is number at[i] of a and b, one behind the other. SHUFFLES: whether that is worth
+   using. */
+#if defined(__AVX512F__)
+#define SHUFFLES 1
+static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
+{
+    return (vf32)_mm512_permutex2var_ps((__m512)a, _mm512_loadu_si512(at), (__m512)b);
+}
+#elif defined(__AVX2__)
+#define SHUFFLES 1
+static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
+{
+    __m256i i = _mm256_loadu_si256((const __m256i *)at);
+    __m256 from_a = _mm256_permutevar8x32_ps((__m256)a, i), from_b = _mm256_permutevar8x32_ps((__m256)b, i);
+    return (vf32)_mm256_blendv_ps(from_a, from_b, _mm256_castsi256_ps(_mm256_slli_epi32(i, 28)));
+}
+#else
+#define SHUFFLES 0
+static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
+{
+    (void)b, (void)at;
+    return a;
+}
+#endif
+
+/* Numbers to bytes: rounded half to even, saturated, NaN to 0. The conversion makes what no integer
+   can hold the most negative one, which saturates to 0, as NaN should; larger numbers than 255 must
+   therefore go first. The minimum of the constant and x, in this order, is x for NaN. Returns how many
+   were done: the rest is left to the caller. */
+static inline ptrdiff_t narrow_bytes(const float *src, uint8_t *dst, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+#if defined(__AVX512BW__)
+    const __m512 most = _mm512_set1_ps(255);
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for (; i + 64 <= n; i += 64) {
+        __m512i a = _mm512_cvtps_epi32(_mm512_min_ps(most, _mm512_loadu_ps(src + i)));
+        __m512i b = _mm512_cvtps_epi32(_mm512_min_ps(most, _mm512_loadu_ps(src + i + 16)));
+        __m512i c = _mm512_cvtps_epi32(_mm512_min_ps(most, _mm512_loadu_ps(src + i + 32)));
+        __m512i d = _mm512_cvtps_epi32(_mm512_min_ps(most, _mm512_loadu_ps(src + i + 48)));
+        a = _mm512_packus_epi16(_mm512_packs_epi32(a, b), _mm512_packs_epi32(c, d));
+        _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi32(order, a));
+    }
+#elif defined(__AVX2__)
+    const __m256 most = _mm256_set1_ps(255);
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    for (; i + 32 <= n; i += 32) {
+        __m256i a = _mm256_cvtps_epi32(_mm256_min_ps(most, _mm256_loadu_ps(src + i)));
+        __m256i b = _mm256_cvtps_epi32(_mm256_min_ps(most, _mm256_loadu_ps(src + i + 8)));
+        __m256i c = _mm256_cvtps_epi32(_mm256_min_ps(most, _mm256_loadu_ps(src + i + 16)));
+        __m256i d = _mm256_cvtps_epi32(_mm256_min_ps(most, _mm256_loadu_ps(src + i + 24)));
+        a = _mm256_packus_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
+        _mm256_storeu_si256((__m256i *)(dst + i), _mm256_permutevar8x32_epi32(a, order));
+    }
+#elif defined(__SSE2__)
+    const __m128 most = _mm_set1_ps(255);
+    for (; i + 16 <= n; i += 16) {
+        __m128i a = _mm_cvtps_epi32(_mm_min_ps(most, _mm_loadu_ps(src + i)));
+        __m128i b = _mm_cvtps_epi32(_mm_min_ps(most, _mm_loadu_ps(src + i + 4)));
+        __m128i c = _mm_cvtps_epi32(_mm_min_ps(most, _mm_loadu_ps(src + i + 8)));
+        __m128i d = _mm_cvtps_epi32(_mm_min_ps(most, _mm_loadu_ps(src + i + 12)));
+        a = _mm_packus_epi16(_mm_packs_epi32(a, b), _mm_packs_epi32(c, d));
+        _mm_storeu_si128((__m128i *)(dst + i), a);
+    }
+#endif
+    (void)src, (void)dst, (void)n;
+    return i;
+}
+
 /* binary16 <-> binary32. The exponent is rebased by a multiplication, which
    also makes subnormals right; rounding is to nearest even, as NumPy's. */
 static inline float half_to_float(half_t h)

@@ -177,7 +177,9 @@ cdef inline const char* inside(Sweep* s, Py_ssize_t y) noexcept nogil:
 cdef inline void fill(Sweep* s, char* dst, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
-        if s.wide:
+        if s.size == 1:
+            (<unsigned char*>dst)[i] = <unsigned char>s.cval
+        elif s.wide:
             (<double*>dst)[i] = s.cval
         else:
             (<float*>dst)[i] = <float>s.cval
@@ -516,6 +518,17 @@ cdef inline int steps_once(Sweep* s) except -1:
     if (s.stride_x > 1 or s.stride_y > 1) and (s.up_x > 1 or s.up_y > 1):
         raise ValueError("core: this loop steps in the source or in the result")
     return 0
+
+
+cdef inline void copy_bytes(const char* src, char* dst, Py_ssize_t n, double low) noexcept nogil:
+    memcpy(dst, src, n)
+
+
+cdef inline void as_bytes(Sweep* s) noexcept nogil:
+    """Rows of the ring and lines hold bytes as they are in the image and in the result."""
+    s.size, s.pixel = 1, s.channels
+    s.read, s.write = copy_bytes, NULL
+    arrange(s, 1, s.pixel, 1, 1, 1)
 
 
 cdef inline int same_channels(Sweep* s) except -1:

@@ -6,6 +6,7 @@ outer products, or lists of taps where they have no factors.
 
 import math
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -116,20 +117,20 @@ RING = ((1, 2), (0, 2), (0, 1), (0, 0), (1, 0), (2, 0), (2, 1), (2, 2))
 
 
 def emboss(angle, strength):
-    """`strength` times the difference of a pixel and its neighbour on the far side of a light.
+    """`strength` times the difference of a pixel and its neighbour towards a light, as a correlation.
 
-    The light comes from `angle`, in degrees counterclockwise from the right; the neighbour lies
-    on the ring of eight, between two of which it is interpolated.
+    The light comes from `angle`, in degrees counterclockwise from the right; the neighbour lies on the ring of
+    eight, between two of which it is interpolated.
     """
     taps = np.zeros((3, 3))
     taps[1, 1] = strength
-    place, part = divmod((angle + 180) % 360 / 45, 1)
+    place, part = divmod(angle % 360 / 45, 1)
     taps[RING[int(place) % 8]] -= strength * (1 - part)
     taps[RING[int(place + 1) % 8]] -= strength * part
     return taps
 
 
-def gabor(frequency, theta, sigma_x, sigma_y, n_stds, offset, dtype=np.complex128):
+def gabor(frequency, theta, sigma_x, sigma_y, n_stds, offset, *, dtype=np.complex128):
     """A Gaussian times a complex wave, as a convolution has it: scikit-image's gabor_kernel."""
     c, s = math.cos(theta), math.sin(theta)
     columns = math.ceil(max(abs(n_stds * sigma_x * c), abs(n_stds * sigma_y * s), 1))
@@ -158,18 +159,19 @@ def line(length, angle):
     """
     # Rounded, so that right angles are exact.
     c, s = (round(one(math.radians(angle)), 15) for one in (math.cos, math.sin))
-    corners = [(u * length / 2, v / 2) for u, v in ((1, -1), (1, 1), (-1, 1), (-1, -1), (1, -1))]
-    corners = np.array([(u * c + v * s, v * c - u * s) for u, v in corners])
+    level = [(u * length / 2, v / 2) for u, v in ((1, -1), (1, 1), (-1, 1), (-1, -1), (1, -1))]
+    corners = np.array([(u * c + v * s, v * c - u * s) for u, v in level])
     sides = _radius(corners[:, 1]), _radius(corners[:, 0])
     xs, ys = [], []
-    for (x0, y0), (x1, y1) in zip(corners[:-1], corners[1:], strict=True):
+    for (x0, y0), (x1, y1) in pairwise(corners):
         crossings = [(_lines(side) - a) / (b - a) for side, a, b in ((sides[1], x0, x1), (sides[0], y0, y1)) if a != b]
         t = np.concatenate([[0.0], *crossings])
         t = np.sort(t[(t >= 0) & (t < 1)])
         xs.append(x0 + t * (x1 - x0))
         ys.append(y0 + t * (y1 - y0))
     x, y = (np.concatenate([*parts, parts[0][:1]]) for parts in (xs, ys))
-    area = _area(sides, x, y, (x[1:] + x[:-1]) / 2 * np.diff(y))
+    middle = (x[1:] + x[:-1]) / 2
+    area = _area(sides, (y[1:] + y[:-1]) / 2, middle, np.diff(y), middle * np.diff(y))
     area = np.abs(area + area[::-1, ::-1])
     area[area < 1e-12] = 0  # rounding
     return area / math.fsum(area.flat)
@@ -191,14 +193,16 @@ def disk(radius):
     if radius <= 0.5:
         return np.ones((1, 1))
     side = _radius([radius])
-    up = np.arcsin(np.minimum(_lines(side) / radius, 1)) if False else None
-    del up
-    inside = _lines(side)[np.abs(_lines(side)) < radius] / radius
-    angles = [np.arcsin(inside), np.pi - np.arcsin(inside), np.arccos(inside), -np.arccos(inside)]
-    t = np.sort(np.concatenate(angles))
+    lines = _lines(side) / radius
+    lines = lines[np.abs(lines) < 1]
+    up, along = np.arcsin(lines), np.arccos(lines)
+    # Cut also where it touches a line, or nearly.
+    quarters = np.arange(4) * np.pi / 2
+    t = np.sort(np.concatenate([up, np.pi - up, along, -along, quarters]) % (2 * np.pi))
     t = np.append(t, t[0] + 2 * np.pi)
-    x, y = radius * np.cos(t), radius * np.sin(t)
-    area = _area((side, side), x, y, radius**2 / 2 * np.diff(t + np.sin(t) * np.cos(t)))
+    middle, dy = (t[1:] + t[:-1]) / 2, radius * np.diff(np.sin(t))
+    xdy = radius**2 / 2 * np.diff(t + np.sin(t) * np.cos(t))
+    area = _area((side, side), radius * np.sin(middle), radius * np.cos(middle), dy, xdy)
     area = area + area[::-1]
     area = area + area[:, ::-1]
     area = np.abs(area + area.T)
@@ -216,20 +220,40 @@ def _lines(radius):
     return np.arange(-radius - 1, radius + 1) + 0.5
 
 
-def _area(sides, x, y, xdy):
+def _area(sides, y, x, dy, xdy):
     """How much of each pixel a closed curve runs around; positive or negative, as it turns.
 
-    `sides` are the pixels above and below, left and right of the central one; x and y points of the curve, among
-    them all those where it goes from one pixel into another; `xdy` the integrals of x dy between them (Green's theorem).
+    `sides` are the pixels above and below, left and right of the central one. The curve is cut where it goes from one
+    pixel into another: y and x are points inside the pieces, dy and xdy the integrals of 1 and of x over them (Green's
+    theorem).
     """
-    dy = np.diff(y)
     # With a pixel more on each side, for what lies on the edge but for rounding.
-    row, column = (
-        np.floor((one[1:] + one[:-1]) / 2 + 0.5).astype(np.intp) + side + 1 for side, one in zip(sides, (y, x), strict=True)
-    )
+    row, column = (np.floor(one + 0.5).astype(np.intp) + side + 1 for side, one in zip(sides, (y, x), strict=True))
     right = column - sides[1] - 0.5  # of its pixel
-    area = np.zeros([2 * side + 4 for side in sides])
+    area, beyond = np.zeros((2, 2 * sides[0] + 4, 2 * sides[1] + 4))
     np.add.at(area, (row, column), right * dy - xdy)
-    beyond = np.zeros_like(area)
     np.add.at(beyond, (row, column + 1), dy)
     return (area + np.cumsum(beyond, axis=1))[1:-2, 1:-2]
+
+
+# Compass masks where the image grows to the right, as a correlation: the taps around the centre, from the right one on
+# clockwise; the tap in the centre; and the factor that makes the positive taps sum to one. R. Kirsch, Computers and
+# Biomedical Research 4, 315-328, 1971; G. S. Robinson, Computer Graphics and Image Processing 6, 492-501, 1977 (three
+# and five levels); "prewitt" as in W. K. Pratt, Digital Image Processing.
+COMPASS = {
+    "kirsch": ((5.0, 5.0, -3.0, -3.0, -3.0, -3.0, -3.0, 5.0), 0.0, 1 / 15),
+    "prewitt": ((1.0, 1.0, 1.0, -1.0, -1.0, -1.0, 1.0, 1.0), -2.0, 1 / 5),
+    "robinson3": ((1.0, 1.0, 0.0, -1.0, -1.0, -1.0, 0.0, 1.0), 0.0, 1 / 3),
+    "robinson5": ((2.0, 1.0, 0.0, -1.0, -2.0, -1.0, 0.0, 1.0), 0.0, 1 / 4),
+}
+
+
+def compass(name):
+    """The eight masks of a name in COMPASS, the first turned clockwise in steps of 45 degrees, 3 x 3 each."""
+    ring, centre, _ = COMPASS[name]
+    masks = np.zeros((8, 3, 3))
+    masks[:, 1, 1] = centre
+    for turn in range(8):
+        for place, tap in enumerate(ring):
+            masks[(turn, *RING[-(place + turn) % 8])] = tap
+    return masks

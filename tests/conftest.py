@@ -16,7 +16,15 @@ settings.load_profile("imfilt")
 ROOT = Path(__file__).parent.parent
 MODES = ("reflect", "mirror", "nearest", "wrap", "constant")
 EDGES = imfilt._PLACES["imfilt.filters.edges"]
-FILTERS = (*EDGES, "gaussian")
+# The filters that need more than an image.
+ARGUMENTS = {
+    "gaussian_laplace": (1.2,),
+    "difference_of_gaussians": (1.0,),
+    "motion_blur": (4.5, 30),
+    "disk_blur": (2.5,),
+    "uniform": ((5, 6),),
+}
+FILTERS = (*EDGES, "gaussian", "laplace", "sharpen", "unsharp_mask", "emboss", "kirsch", *ARGUMENTS)
 DTYPES = (
     "bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32", "float64",
 )  # fmt: skip

@@ -152,3 +152,77 @@ def test_transposing_swaps_the_derivatives(photo):
         h, v = getattr(imfilt, f"{name}_h"), getattr(imfilt, f"{name}_v")
         np.testing.assert_array_equal(h(image.T, preserve_range=True), v(image, preserve_range=True).T)
         np.testing.assert_array_equal(h(image[::-1], preserve_range=True), -h(image, preserve_range=True)[::-1])
+
+
+RAMPS = {"h": (1, 0), "v": (0, 1), "pos_diag": (0.5**0.5, 0.5**0.5), "neg_diag": (0.5**0.5, -(0.5**0.5))}
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_unit_gain_answers_a_ramp_with_its_slope(build, name):
+    y, x = np.indices((11, 12)) * 1.0
+    inside = slice(2, -2), slice(2, -2)
+    _, _, part = name.partition("_")
+    filtered = getattr(imfilt, name)
+    if part:
+        down, along = RAMPS[part]
+        for slope in (1, -3):
+            got = filtered(slope * (down * y + along * x), gain="unit")[inside]
+            assert_within(got, np.full(got.shape, slope), 1e-14)
+        got = filtered(along * y - down * x, gain="unit")[inside]  # across
+        assert_within(got, np.zeros(got.shape), 1e-14)
+        return
+    for angle in np.linspace(0, 2 * np.pi, 13):
+        got = filtered(3 * (np.sin(angle) * y + np.cos(angle) * x), gain="unit")[inside]
+        assert_within(got, np.full(got.shape, 3.0), 1e-13)
+    if name in BORDERED:
+        for axis, ramp in ((0, y), (1, x)):
+            got = filtered(ramp, axis=axis, gain="unit")[inside]
+            assert_within(got, np.ones(got.shape), 1e-14)
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_gains_are_factors_of_scikit_images(photo, name):
+    """Measured on scikit-image's: what a ramp answers, and a magnitude."""
+    family, _, part = name.partition("_")
+    ramp = {"farid": 0.9918, "roberts": 2**0.5}.get(family, 2.0)
+    factor = ramp if part else {"farid": 0.7013, "roberts": 1.0}.get(family, 1.4142)
+    image = photo[:60, :70, 1] / 255
+    usual, unit = getattr(imfilt, name)(image, gain="scikit-image"), getattr(imfilt, name)(image, gain="unit")
+    assert_within(usual, getattr(imfilt, name)(image), 0)
+    assert_within(unit * factor, usual, 1e-4)
+    if not part and family != "roberts":
+        h, v = (getattr(imfilt, f"{family}_{one}")(image, gain="unit") for one in "hv")
+        assert_within(unit, np.hypot(h, v), 1e-14)
+    if name == "roberts":
+        p, n = (getattr(imfilt, f"roberts_{one}_diag")(image, gain="unit") for one in ("pos", "neg"))
+        assert_within(unit, np.hypot(p, n), 1e-14)
+
+
+def test_unit_gain_at_full_scale():
+    """A ramp of 10 levels a pixel answers 10 levels."""
+    image = np.tile(np.arange(0, 200, 10, dtype=np.uint8), (6, 1))
+    for name in ("sobel", "scharr_v", "prewitt", "farid", "farid_v", "roberts"):
+        for preserve in (False, True):
+            got = getattr(imfilt, name)(image, gain="unit", dtype=np.uint8, preserve_range=preserve)
+            assert (got[2:-2, 2:-2] == 10).all(), name
+
+
+@pytest.mark.parametrize("name", EDGES)
+@pytest.mark.parametrize("gain", ["", "Unit", None, 1, ["unit"]])
+def test_other_gains_are_refused(name, gain):
+    out = np.full((4, 5), 7.0)
+    with pytest.raises(ValueError, match="gain must be one of 'scikit-image', 'unit', not"):
+        getattr(imfilt, name)(np.zeros((4, 5)), gain=gain, out=out)
+    assert (out == 7).all()
+
+
+def test_masks_and_weights_together():
+    image = np.random.default_rng(9).random((20, 21, 3))
+    mask = np.ones((20, 21), bool)
+    mask[7:10, 8:12] = False
+    image[~mask] = np.nan
+    got = imfilt.sobel(image, mask, weights=mask)
+    assert np.isfinite(got).all()
+    assert not got[6:11, 7:13].any()
+    assert_within(got[:6], np.nan_to_num(imfilt.sobel(image, mask)[:6]), 1e-15)
+    assert np.isfinite(imfilt.sobel(image, weights=mask)[6]).all()  # where the mask leaves nothing

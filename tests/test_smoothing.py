@@ -149,3 +149,40 @@ def test_smoothing_is_linear_and_shifts_with_the_image():
     a, b = rng.random((2, 50, 60))
     assert_within(imfilt.gaussian(2 * a - 3 * b, 2), 2 * imfilt.gaussian(a, 2) - 3 * imfilt.gaussian(b, 2), 1e-14)
     np.testing.assert_array_equal(imfilt.gaussian(a, 2)[20:30, 20:30], imfilt.gaussian(a[3:, 5:], 2)[17:27, 15:25])
+
+
+def test_weights_and_alpha_take_the_exact_kernel():
+    """Never the fast plan, which would spread what does not count; whatever may be the error."""
+    rng = np.random.default_rng(7)
+    image = rng.integers(0, 256, (90, 100, 4), np.uint8)
+    weights = rng.random((90, 100)) > 0.5
+    real = image.astype(np.float64)
+    share = exact(weights, 12, mode="nearest")
+    want = exact(real * weights[..., None], 12, mode="nearest") / share[..., None]
+    for max_error in (None, 0, 0.01):
+        got = imfilt.gaussian(image, 12, weights=weights, max_error=max_error, preserve_range=True)
+        assert_within(got, want, 255 * 2e-6)
+        levels = imfilt.gaussian(image, 12, weights=weights, max_error=max_error, dtype=np.uint8)
+        assert_within(levels, want, 0.501)
+    opacity = exact(real[..., 3], 12, mode="nearest")
+    colours = exact(real[..., :3] * real[..., 3:], 12, mode="nearest") / opacity[..., None]
+    got = imfilt.gaussian(image, 12, alpha=True, max_error=0.01, preserve_range=True)
+    assert_within(got, np.concatenate([colours, opacity[..., None]], axis=-1), 255 * 2e-6)
+
+
+@pytest.mark.parametrize("order", [1, 2, (0, 1), (2, 1)])
+def test_weighted_derivatives(order):
+    """Equal weights change nothing, holes in a constant make no edges, and NaN has no part."""
+    image = np.random.default_rng(8).random((30, 31))
+    want = imfilt.gaussian(image, 1.5, order=order)
+    assert_within(imfilt.gaussian(image, 1.5, order=order, weights=np.full(image.shape, 7)), want, 1e-14)
+    weights = np.ones(image.shape)
+    weights[10:14, 9:15] = 0
+    image[weights == 0] = np.nan
+    got = imfilt.gaussian(image, 1.5, order=order, weights=weights)
+    assert np.isfinite(got).all()
+    far = np.ones(image.shape, bool)
+    far[4:20, 3:21] = False
+    assert_within(got[far], want[far], 1e-14)
+    constant = imfilt.gaussian(np.full(image.shape, 0.3), 1.5, order=order)
+    assert_within(imfilt.gaussian(np.full(image.shape, 0.3), 1.5, order=order, weights=weights), constant, 1e-15)

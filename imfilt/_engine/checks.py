@@ -184,16 +184,23 @@ def weights(value, shape, pixels, axis):
     elif array.shape == shape:
         array = np.moveaxis(array, axis, -1)
     else:
-        raise ValueError(f"weights must have the image's rows and columns, {pixels[:2]}, or its shape, {shape}, not {array.shape}")
+        raise ValueError(
+            f"weights must have the image's rows and columns, {pixels[:2]}, or its shape, {shape}, not {array.shape}"
+        )
     if array.dtype.kind in "if" and not ((array >= 0) & (array < np.inf)).all():
         raise ValueError("weights must be finite and not negative")
     return array
 
 
-def alpha(value, weights, pixels, size):
+def flag(value, name):
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def alpha(weights, pixels):
     """An image whose last channel says how much the others count."""
-    if value is not True:
-        raise TypeError(f"alpha must be True or False, not {value!r}")
     if weights is not None:
         raise ValueError("alpha and weights are both given; give one of them")
     if pixels[2] < 2:
@@ -498,7 +505,7 @@ def whole_factors(factors, name, why):
     return tuple(numerator for numerator, _ in factors)
 
 
-SHARPEST = -2.0  # bicubic's a; stretched taps would not always sum to something further on
+SHARPEST = -2.0  # bicubic's a: twice that of the sharpest in use
 
 
 def interpolation(value, names, kernels):
@@ -579,15 +586,15 @@ def positive(value, name):
     return number
 
 
-def at_most(number, name, most):
+def within(number, name, least, most):
     """A number that has been checked, and is not too large for what is made of it."""
-    if number > most:
-        raise ValueError(f"{name} must be at most {most}, not {number}")
+    if not least <= number <= most:
+        raise ValueError(f"{name} must be between {least} and {most}, not {number}")
     return number
 
 
 def odd(value, name, least, most):
-    number = at_most(at_least(value, name, least), name, most)
+    number = within(at_least(value, name, least), name, least, most)
     if number % 2 == 0:
         raise ValueError(f"{name} must be odd, not {number}")
     return number
@@ -595,7 +602,7 @@ def odd(value, name, least, most):
 
 def ordered(low, high, low_name, high_name):
     """Pairs of which the second is nowhere smaller than the first."""
-    if any(h < l for l, h in zip(low, high, strict=True)):
+    if any(large < small for small, large in zip(low, high, strict=True)):
         raise ValueError(f"{high_name} must not be smaller than {low_name}, {low}, for rows or columns, not {high}")
 
 
@@ -623,13 +630,32 @@ def outputs(out, count, dtype, image):
             raise TypeError(f"out must hold {count} arrays, not None")
         out_shape(one, image.shape)
         for other in (image, *out[:i]):
-            if _overlap(one, other):
+            if np.shares_memory(one, other):
                 raise ValueError("the arrays in out must share no memory with the image or each other")
     return tuple(out)
 
 
-def _overlap(one, other):
+def float_type(dtype, out, source):
+    """The dtype of a result that has fractions at any scale, such as an angle."""
+    result = result_type(dtype, out, source)
+    if result.kind != "f":
+        raise TypeError(f"dtype must be float16, float32 or float64, not {result}")
+    return result
+
+
+def response(value, name, spectrum):
+    """An impulse response (real, rows x columns) or, if complex, a transfer function of the shape of a spectrum."""
     try:
-        return np.shares_memory(one, other, max_work=10_000)
-    except np.exceptions.TooHardError:
-        return True
+        array = np.asarray(value)
+    except ValueError as error:
+        raise TypeError(f"{name} cannot be read as an array: {error}") from error
+    if array.dtype.kind != "c":
+        return weight(array, name, "(rows, columns)")
+    if array.shape != spectrum:
+        raise ValueError(
+            f"{name} is complex, a transfer function, and must have the shape of the image's spectrum, {spectrum}, "
+            f"not {array.shape} (is_real says whether that is half of it, of rfft2, or all, of fft2)"
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite, but holds NaN or infinity")
+    return array.astype(np.complex128)

@@ -26,6 +26,8 @@ DENSE_ROWS = 6  # the core's tile for many taps
 # Channels are mixed from rows that lie in the second level, beside the weights in use.
 MIX_RING_BYTES = 512 * 1024
 MIX_LINE_BYTES = 16384
+# A box reads each row of the ring twice, whatever its size; what costs is the margins of strips (measured).
+BOX_RING_BYTES = 1024 * 1024
 MANY_WEIGHTS_BYTES = 512 * 1024  # past the second level: then several lines for each time they are read
 MIX_BLOCK = 4
 # Past this size a result that is made row by row is written around the caches (measured: a
@@ -148,8 +150,8 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, cli
     if stage.weights * size > MANY_WEIGHTS_BYTES and uy == 1:
         block = MIX_BLOCK
     ring_rows = (block - 1) * sy // uy + stage.rows
-    ring = MIX_RING_BYTES if stage.loop == "mix" else RING_BYTES
-    chunk = max((BLOCK_LINE_BYTES if block == 8 else LINE_BYTES) // pixel, 32)
+    ring = {"mix": MIX_RING_BYTES, "box": BOX_RING_BYTES}.get(stage.loop, RING_BYTES)
+    chunk = max((BLOCK_LINE_BYTES if block == 8 or stage.loop == "box" else LINE_BYTES) // pixel, 32)
     if stage.loop == "depthwise_mix":
         chunk = max(MIX_LINE_BYTES // cell, 12)
     strip = max(ring // (ring_rows * cell) * ux // sx, 4 * stage.columns * ux // sx, chunk)

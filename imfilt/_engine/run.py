@@ -61,21 +61,23 @@ def apply(
     mixed = channels is not None
     plane = _last(array.shape, axis)[-3:] if mixed and axis is not None else _plane_shape(array.shape, axis)
     call = plane, array.dtype, result, border, cval, rescale, size, isa.core.LANES
-    special = weights is not None or alpha
-    steps = () if special else plan.make(kernel, *call, clip=clip).steps
-    if spare is not None and not special and steps[0].loop == "fft" and not (np.isfinite(cval) and np.isfinite(array).all()):
-        steps = plan.make(spare, *call, clip=clip).steps
+    alpha = alpha is not False and checks.flag(alpha, "alpha")
+    counted = weights is not None or alpha
+    if not counted:
+        steps = plan.make(kernel, *call, clip=clip).steps
+        if spare is not None and steps[0].loop == "fft" and not (np.isfinite(cval) and np.isfinite(array).all()):
+            steps = plan.make(spare, *call, clip=clip).steps
 
     target = out
     if out is None or not _fits(out, axis, mixed) or np.may_share_memory(out, array):
         target = np.empty(shape, result)
-    if target.size:
-        if special:
-            weighted.apply(
-                kernel, array, axis, target, size, weights=weights, alpha=alpha, mode=mode, cval=cval,
-                rescale=rescale, clip=clip,
-            )  # fmt: skip
-        elif mixed:
+    if counted:
+        weighted.apply(
+            kernel, array, axis, target, size, weights=weights, alpha=alpha, mode=mode, cval=cval,
+            rescale=rescale, clip=clip,
+        )  # fmt: skip
+    elif target.size:
+        if mixed:
             _mixed(steps, array, target, axis)
         elif axis == 0:  # planes one after the other: grey images
             for source, one in zip(array, target, strict=True):

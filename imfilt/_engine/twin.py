@@ -130,16 +130,20 @@ def box(src, dst, frame, y0, y1):
     part = around(src, dst, frame, y0, y1)
     n, x = frame.columns, np.arange(dst.shape[1])
     rows = part()
-    # Along a row: windows of 1, 2, 4 ... numbers, each the sum of two of the ones before; the binary digits of n.
-    total, window, width, done = None, rows, 1, 0
-    while True:
-        if n & width:
-            here = window[:, x + done]
-            total, done = here if total is None else total + here, done + width
-        width *= 2
-        if width > n:
-            break
-        window = window[:, : window.shape[1] - width // 2] + window[:, width // 2 :]
+    # Along a row: windows of 4, 16, 64 ... numbers, each the sum of four of the ones before; then the digits of n to
+    # base 4, the largest first.
+    windows, width, done = [rows], 1, 0
+    while 4 * width <= n:
+        last, count = windows[-1], windows[-1].shape[1] - 3 * width
+        windows.append(sum_in_order(last[:, i * width : i * width + count] for i in range(4)))
+        width *= 4
+    parts = []
+    for window in reversed(windows):
+        while done + width <= n:
+            parts.append(window[:, x + done])
+            done += width
+        width //= 4
+    total = sum_in_order(parts)
     # Down the columns: rows fall into blocks of frame.rows. A window is the end of one, summed from its last row
     # upwards, and the beginning of the next, summed downwards.
     n, first = frame.rows, y0 - frame.top
@@ -271,16 +275,27 @@ def resample(src, dst, frame, column, row, y0, y1):
     row, column = row.reshape(frame.up_x, -1).astype(real), column.reshape(frame.up_y, -1).astype(real)
     x_at = x * frame.stride_x // frame.up_x
     y_at = y * frame.stride_y // frame.up_y - y0 * frame.stride_y // frame.up_y
-    wide = sum_in_order(numbers[:, x_at + c] * row[x % frame.up_x, c, None] for c in range(frame.columns))
-    write(
-        sum_in_order(wide[y_at + r] * column[y % frame.up_y, r, None, None] for r in range(frame.rows)),
-        frame, dst, y0, y1,
-    )  # fmt: skip
+    wide = np.empty((len(numbers), len(x), numbers.shape[2]), real)
+    for phase, weights in enumerate(row):
+        of = x % frame.up_x == phase
+        wide[:, of] = sum_in_order(numbers[:, x_at[of] + c] * weights[c] for c in used(weights))
+    result = np.empty((y1 - y0, *wide.shape[1:]), real)
+    for phase, weights in enumerate(column):
+        of = y % frame.up_y == phase
+        result[of] = sum_in_order(wide[y_at[of] + r] * weights[r] for r in used(weights))
+    write(result, frame, dst, y0, y1)
+
+
+def used(weights):
+    """From the first that is not 0 to the last; one at least."""
+    places = np.flatnonzero(weights)
+    return range(places[0], places[-1] + 1) if len(places) else range(1)
 
 
 def suppress(src, dst, frame, low, high, y0, y1):
     """1 where the gradient of src (by Sobel's taps, magnitudes not halved) is a maximum across the edge and at least
-    `low`, 2 where it is also at least `high`, else 0. Magnitudes between pixels are interpolated linearly."""
+    `low`, 2 where it is also at least `high`, else 0. Magnitudes between pixels are interpolated linearly.
+    """
     numbers = around(src, dst, frame, y0, y1)()[:, :, 0]  # two more on every side
     down, along = numbers[2:] - numbers[:-2], numbers[:, 2:] - numbers[:, :-2]
     two = numbers.dtype.type(2)
@@ -308,9 +323,11 @@ def suppress(src, dst, frame, low, high, y0, y1):
 
 
 def link(labels):
-    """In place: 1 for the pixels that are 2, and those that are 1 and touch one of them, as often as it takes; else 0."""
-    strong = np.pad(labels == 2, 1)
-    weak = np.pad(labels > 0, 1)
+    """In place: 1 for the pixels that are 2, and those that are 1 and touch one of them, as often as it takes; else 0.
+
+    The outermost pixels are 0.
+    """
+    strong, weak = labels == 2, labels > 0
     while True:
         grown = strong.copy()
         for dy in (-1, 0, 1):
@@ -318,7 +335,7 @@ def link(labels):
                 grown |= np.roll(strong, (dy, dx), (0, 1))
         grown &= weak
         if (grown == strong).all():
-            labels[...] = strong[1:-1, 1:-1]
+            labels[...] = strong
             return
         strong = grown
 

@@ -25,8 +25,7 @@ from imfilt._engine import borders, checks, dtypes, isa, plan, threads, twin
 BAND_ROWS = 64
 # Sums of weights below this part of what they could be may have lost their digits to underflow: they count as 0.
 LEAST = 1000
-# Alpha is filtered by taps whose sum is more than this part of the sum of their magnitudes; by others it is kept.
-KEEPS_LEVEL = 1e-3
+LEVEL_ERROR = 1e-3  # how far the sum of taps may be from 1
 
 
 def apply(kernel, array, axis, target, size, *, weights, alpha, mode, cval, rescale, clip):
@@ -34,30 +33,33 @@ def apply(kernel, array, axis, target, size, *, weights, alpha, mode, cval, resc
 
     The image has been checked, as `target` has, which shares no memory with it. Weights are an array (H, W) or
     of the shape of the image, or "finite". With `alpha` the last channel weights the others, and is filtered itself
-    unless the taps sum to 0, when it stays as it is. Unknown pixels are NaN; with `alpha`, 0.
+    by taps that sum to 1, else kept. Unknown pixels are NaN; with `alpha`, 0.
     """
     pixels = np.moveaxis(array, axis, -1) if axis is not None else array[:, :, None]
     result = np.moveaxis(target, axis, -1) if axis is not None else target[:, :, None]
     if alpha:
-        checks.alpha(alpha, weights, pixels.shape, size)
+        checks.alpha(weights, pixels.shape)
     else:
         weights = checks.weights(weights, array.shape, pixels.shape, axis)
-    wide = plan.is_wide(array.dtype, target.dtype)
-    real = np.dtype(np.float64 if wide else np.float32)
-    least = LEAST * np.finfo(real).tiny
+    if not target.size:
+        return
+    number = np.float64 if plan.is_wide(array.dtype, target.dtype) else np.float32
+    real, least = np.dtype(number), LEAST * float(np.finfo(number).tiny)
     full = dtypes.full_scale(array.dtype) if rescale else 1.0
     border = borders.code(mode, cval)
     colours = pixels.shape[2] - bool(alpha)
     count = 1 if alpha or (weights is not None and weights.shape[2] == 1) else colours
+    beyond = float(border == borders.MODES["constant"] and not np.isnan(cval))  # what the constant counts
     # The largest weight is made 1 to 2, so that it neither overflows nor vanishes in the arithmetic of the core.
-    shift = 0 if weights is None else 1 - int(np.frexp(np.float64(weights.max()))[1])
+    shift = 0 if weights is None else 1 - int(np.frexp(max(float(weights.max()), beyond))[1])
     shape = *pixels.shape[:2], colours + count + 1
     call = shape, real, real, plan.NONE, 0.0, False, size, isa.core.LANES
     steps = [_one(part, call) for part in kernel.parts or (kernel,)]
     windows = [_window(step) for step in steps]
     ends = tuple(end * dtypes.full_scale(target.dtype) for end in clip) if rescale else clip
     scale = dtypes.full_scale(target.dtype) if rescale else 1.0
-    closing = steps[0].frame._replace(scale=scale, least=ends[0], most=ends[1])
+    frame = steps[0].frame
+    closing = frame._replace(scale=scale, least=ends[0], most=ends[1])
 
     def gather(y0, y1, frame):
         """Under all taps of rows y0 to y1: x w, w and 1."""
@@ -74,56 +76,62 @@ def apply(kernel, array, axis, target, size, *, weights, alpha, mode, cval, resc
         elif weights is None:
             counts = np.isfinite(values)
         else:
-            counts = np.ldexp(weights[rows][:, columns].astype(np.float64), shift).astype(real)
-            counts[outside] = not np.isnan(cval)
+            counts = weights[rows][:, columns].astype(np.float64)
+            counts[outside] = beyond
+            counts = np.ldexp(counts, shift).astype(real)
         block = np.ones((len(rows), len(columns), shape[2]), real)
-        block[..., :colours] = np.where(counts != 0, values * counts, 0)
+        with np.errstate(all="ignore"):
+            block[..., :colours] = np.where(counts != 0, values * counts, 0)
         block[..., colours:-1] = counts
         return block
 
     def sums(step, block, y0, y1, taps):
         out = np.empty((y1 - y0, size[1], shape[2]), real)
-        frame = step.frame._replace(top=0, left=0, streamed=False)
-        getattr(isa.core, step.loop)(block, out, frame, *taps, 0, y1 - y0)
+        inside = step.frame._replace(top=0, left=0, streamed=False)
+        getattr(isa.core, step.loop)(block, out, inside, *taps, 0, y1 - y0)
         return out[..., :colours], out[..., colours:-1], out[..., -1:]
 
     def linear(step, window, block, y0, y1):
-        """The weighted result of one linear kernel, where it is known, and the sums of the weights and of the taps."""
-        kx, kw, k = sums(step, block, y0, y1, step.taps)
-        if window is None:
-            return kx / kw * k, np.abs(kw) > least * np.abs(k), kw, k > 0
-        ax, aw, a = sums(step, block, y0, y1, window)
-        m = ax / aw
-        return (kx - m * kw) * (a / aw) + m * k, np.abs(aw) > least * np.abs(a), kw, k > KEEPS_LEVEL * np.abs(a)
+        """The weighted result of one linear kernel, where it is known, and the sum of the weights."""
+        kx, kw, k = ax, aw, a = sums(step, block, y0, y1, step.taps)
+        with np.errstate(all="ignore"):
+            if window is not None:
+                ax, aw, a = sums(step, block, y0, y1, window)
+            m = ax / aw
+            values = m * k
+            if window is not None:
+                values += (kx - m * kw) * (a / aw)
+        none = a == 0  # no taps: a phase that they do not reach
+        return np.where(none, 0, values), none | (np.abs(aw) > least * np.abs(a)), kw
 
     def work(y0, y1):
-        with np.errstate(all="ignore"):
-            blocks = {}
-            found = []
-            for step, window in zip(steps, windows, strict=True):
-                frame = step.frame
-                seen = frame.rows, frame.columns, frame.top, frame.left
-                if seen not in blocks:
-                    blocks[seen] = gather(y0, y1, frame)
-                found.append(linear(step, window, blocks[seen], y0, y1))
-            values, known, made, level = found[0]
-            if len(found) > 1:
-                values = _combine([one[0] for one in found], kernel.stages[0].loop)
-                known = np.logical_and.reduce([one[1] for one in found])
-            values = np.where(known, values, real.type(0 if alpha else np.nan))
-            if alpha:
-                if len(found) > 1 or not level.all():
-                    made = kept(y0, y1, steps[0].frame)
-                values = np.concatenate([values, made], axis=-1)
-            twin.write(values, closing, result, y0, y1)
+        blocks = {}
+        found = []
+        for step, window in zip(steps, windows, strict=True):
+            seen = step.frame.rows, step.frame.columns, step.frame.top, step.frame.left
+            if seen not in blocks:
+                blocks[seen] = gather(y0, y1, step.frame)
+            found.append(linear(step, window, blocks[seen], y0, y1))
+        values, known, made = found[0]
+        if len(found) > 1:
+            values = _combine([one[0] for one in found], kernel.stages[0].loop)
+            known = np.logical_and.reduce([one[1] for one in found])
+        values = np.where(known, values, real.type(0 if alpha else np.nan))
+        if alpha:
+            values = np.concatenate([values, made if filtered else kept(y0, y1)], axis=-1)
+        twin.write(values, closing, result, y0, y1)
 
-    def kept(y0, y1, frame):
+    def kept(y0, y1):
         """Alpha as it is at the pixels that rows y0 to y1 are centred on."""
         rows = np.arange(y0, y1) * frame.stride_y // frame.up_y
         columns = np.arange(size[1]) * frame.stride_x // frame.up_x
         return pixels[rows][:, columns, -1:].astype(real) / real.type(full)
 
-    threads.run(work, _bands(size[0], steps[0].frame), threads.count())
+    if alpha:
+        y1 = min(size[0], frame.up_y)
+        k = sums(steps[0], gather(0, y1, frame), 0, y1, steps[0].taps)[2]
+        filtered = len(steps) == 1 and (np.abs(k - 1) < LEVEL_ERROR).all()
+    threads.run(work, _bands(size[0], frame), threads.count())
 
 
 def _one(kernel, call):

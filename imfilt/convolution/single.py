@@ -162,8 +162,8 @@ def _find(source, result, kernel, dilation, stride, corner):
 
 def ways_for(kernel, source, result):
     """The ways to correlate images of one dtype with a kernel, (rows, columns) about its centre, into another."""
-    kernel, *steps, corner = _geometry(kernel_checks.as_kernel(kernel), False, 0, 1, 1)
-    return _find(source, result, kernel, *steps, corner)
+    taps_, distances, steps, corner = _geometry(kernel_checks.as_kernel(kernel), False, 0, 1, 1)
+    return _find(source, result, taps_, distances, steps, corner)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +15,8 @@ from imfilt._engine.run import apply
 from imfilt.convolution.direct import direct_kernel
 from imfilt.convolution.gradient import gradient_kernel
 from imfilt.convolution.separable import separable_kernel
+from imfilt.filters._masks import shrink
+from imfilt.filters._text import fill
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -36,43 +40,23 @@ _TEXT = """{summary}
 
     Parameters
     ----------
-    image : array-like
-        Grey (H, W), or with channels (H, W, C), which are filtered one by one. Of any
-        boolean, integer or real dtype; it is not changed.
+    %(image)s
     mask : array-like of bool, optional
         (H, W). The result is 0 where it is false, and next to such pixels and the frame of
-        the image, so that no pixel that is masked out has a part in the result.{axis}
-    mode : str, optional
-        What lies beyond the border of ``a b c d``: "reflect" (``b a | a b c d | d c``),
-        "mirror" (``c b | a b c d | c b``), "nearest" (``a a | a b c d | d d``), "wrap"
-        (``c d | a b c d | a b``) or "constant". Aliases: symmetric, edge, replicate,
-        circular, zeros, reflect101, grid-mirror, grid-wrap, grid-constant.
-    cval : float, optional
-        The constant of mode "constant", on the scale of the result.
-    channel_axis : int or None, optional
-        Where the channels of a three-dimensional image are. None says that there are none.
-    preserve_range : bool, optional
-        Take integers as they are. By default they are scaled as ``img_as_float`` does, so
-        that the largest number of their dtype is 1.
-    dtype : dtype, optional
-        Of the result. By default float64 for float64 and for 32- and 64-bit integers, else
-        float32. An integer dtype receives the result at full scale (uint8: times 255),
-        rounded half to even and saturated.
-    out : ndarray, optional
-        Receives the result; its dtype is then the result's. It may be `image`.
+        the image, so that no pixel that is masked out has a part in the result. (With
+        `weights` there is a result next to them, too.){axis}
+    %(border)s
+    gain : {{"scikit-image", "unit"}}, optional
+        "unit" answers a ramp with its slope per pixel, and a magnitude is the length of the
+        gradient, so that operators can be compared; otherwise factors are scikit-image's.
+    %(common)s
 
     Returns
     -------
     ndarray
         Of the shape of the image: {returns}.
 
-    Raises
-    ------
-    TypeError
-        If the dtype of the image is complex or object, or an argument has the wrong type.
-    ValueError
-        If the image is not two-dimensional with or without channels, or an argument is out
-        of its range. Nothing has been written then.
+    %(raises)s
 
     Notes
     -----
@@ -106,180 +90,243 @@ def _document(returns, example):
             axis=_AXIS if "axis" in function.__annotations__ else "",
             returns=returns, notes=_NOTES[family], name=function.__name__, example=example,
         )  # fmt: skip
-        return function
+        return fill(function)
 
     return put
 
 
-def _shrink(mask):
-    """The mask without its outermost pixels, 8-connected; beyond the image all is masked out."""
-    padded = np.pad(mask, 1)
-    rows = padded[:-2] & padded[1:-1] & padded[2:]
-    return rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+GAINS = ("scikit-image", "unit")
+CROSS = kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE
 
 
-def _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out):
+def _factor(gain, usual, moment, directions):
+    """The factor of a result: the usual one, or that for unit gain.
+
+    An operator answers a ramp that rises by 1 a pixel in its direction with its `moment`, the sum of its taps
+    times their places; the root mean square of two directions is the length of the gradient over sqrt(2).
+    """
+    return usual if gain == "scikit-image" else math.sqrt(directions) / moment
+
+
+@lru_cache(maxsize=64)
+def derivative_kernel(operator, axes, gain):
+    """Correlation with an operator of kernels.py: its derivative along one axis, or the root mean square of both."""
+    smooth, difference, usual = operator
+    flipped = difference[::-1]  # the core correlates
+    moment = math.fsum(smooth) * math.fsum(tap * (place - len(flipped) // 2) for place, tap in enumerate(flipped))
+    factor = _factor(gain, usual, moment, len(axes))
+    if len(axes) == 2:
+        return gradient_kernel(smooth, difference, factor)
+    return separable_kernel(*((flipped, smooth) if axes == (0,) else (smooth, flipped)), gain=factor)
+
+
+@lru_cache(maxsize=64)
+def cross_kernel(diagonals, gain):
+    """Correlation with one of the lists of taps of Roberts' cross, or the root mean square of both."""
+    moment = math.hypot(*(math.fsum(tap[axis] * tap[2] for tap in diagonals[0]) for axis in (0, 1)))
+    return direct_kernel(*diagonals, gain=_factor(gain, 1.0, moment, len(diagonals)))
+
+
+def _apply(kernel, image, mask, mode, cval, weights, alpha, channel_axis, preserve_range, dtype, out):
     finish = None
     if mask is not None:
         image, axis = checks.as_image(image, channel_axis)
-        shape = tuple(n for i, n in enumerate(image.shape) if i != axis)
-        keep = _shrink(checks.mask(mask, shape))
+        keep = shrink(checks.mask(mask, checks.plane(image.shape, axis)[:2]))
 
         def finish(result):
-            result[~keep] = 0
+            (result[..., :-1] if alpha else result)[~keep] = 0
 
     return apply(
-        kernel, image, mode=mode, cval=cval, channel_axis=channel_axis, rescale=not preserve_range,
-        dtype=dtype, out=out, finish=finish,
+        kernel, image, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=channel_axis,
+        rescale=not preserve_range, dtype=dtype, out=out, finish=finish,
     )  # fmt: skip
 
 
-def _edges(operator, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out):
-    smooth, difference, gain = operator
-    axes = checks.spatial_axes(axis)
-    if len(axes) == 2:
-        kernel = gradient_kernel(smooth, difference, gain)
-    else:
-        flipped = difference[::-1]  # the core correlates
-        kernel = separable_kernel(*((flipped, smooth) if axes == (0,) else (smooth, flipped)), gain=gain)
-    return _apply(kernel, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+def _edges(operator, axis, image, mask, mode, cval, gain, *common):
+    kernel = derivative_kernel(operator, checks.spatial_axes(axis), checks.one_of(gain, "gain", GAINS))
+    return _apply(kernel, image, mask, mode, cval, *common)
 
 
-_ROBERTS = direct_kernel(kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE)
-_ROBERTS_POSITIVE = direct_kernel(kernels.ROBERTS_POSITIVE)
-_ROBERTS_NEGATIVE = direct_kernel(kernels.ROBERTS_NEGATIVE)
+def _cross(diagonals, image, mask, mode, cval, gain, *common):
+    kernel = cross_kernel(diagonals, checks.one_of(gain, "gain", GAINS))
+    return _apply(kernel, image, mask, mode, cval, *common)
 
 
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def sobel(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
-    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    mode: str = "reflect", cval: float = 0.0, gain: str = "scikit-image", weights: ArrayLike | str | None = None,
+    alpha: bool = False, channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.SOBEL, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.SOBEL, axis, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def sobel_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.SOBEL, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.SOBEL, 0, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def sobel_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.SOBEL, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.SOBEL, 1, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def scharr(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
-    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    mode: str = "reflect", cval: float = 0.0, gain: str = "scikit-image", weights: ArrayLike | str | None = None,
+    alpha: bool = False, channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.SCHARR, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.SCHARR, axis, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def scharr_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.SCHARR, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.SCHARR, 0, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def scharr_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.SCHARR, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.SCHARR, 1, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def prewitt(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
-    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    mode: str = "reflect", cval: float = 0.0, gain: str = "scikit-image", weights: ArrayLike | str | None = None,
+    alpha: bool = False, channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.PREWITT, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.PREWITT, axis, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def prewitt_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.PREWITT, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.PREWITT, 0, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def prewitt_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.PREWITT, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.PREWITT, 1, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.078, 0.273, 0.273, 0.078])")
 def farid(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
-    mode: str = "reflect", cval: float = 0.0, channel_axis: int | None = -1, preserve_range: bool = False,
+    mode: str = "reflect", cval: float = 0.0, gain: str = "scikit-image", weights: ArrayLike | str | None = None,
+    alpha: bool = False, channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.FARID, axis, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.FARID, axis, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def farid_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.FARID, 0, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.FARID, 0, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("positive where the image grows to the right", "array([0.11 , 0.386, 0.386, 0.11 ])")
 def farid_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _edges(kernels.FARID, 1, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _edges(
+        kernels.FARID, 1, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("sqrt((p**2 + n**2) / 2)", "array([0., 1., 0., 0.])")
 def roberts(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _apply(_ROBERTS, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _cross(
+        CROSS, image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("image[y + 1, x + 1] - image[y, x] at pixel (y, x)", "array([0., 1., 0., 0.])")
 def roberts_pos_diag(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _apply(_ROBERTS_POSITIVE, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _cross(
+        CROSS[:1], image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip
 
 
 @_document("image[y + 1, x] - image[y, x + 1] at pixel (y, x)", "array([ 0., -1.,  0.,  0.])")
 def roberts_neg_diag(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
     channel_axis: int | None = -1, preserve_range: bool = False,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _apply(_ROBERTS_NEGATIVE, image, mask, mode, cval, channel_axis, preserve_range, dtype, out)
+    return _cross(
+        CROSS[1:], image, mask, mode, cval, gain, weights, alpha, channel_axis, preserve_range, dtype, out
+    )  # fmt: skip

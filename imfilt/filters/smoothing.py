@@ -13,6 +13,7 @@ from imfilt._engine import checks, dtypes
 from imfilt._engine.run import apply
 from imfilt.convolution.multirate import FEWEST_SIGMA, multirate_kernel
 from imfilt.convolution.separable import separable_kernel
+from imfilt.filters._text import fill
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -56,63 +57,41 @@ def _error_allowed(max_error, source, result, preserve_range):
     return 2 * INVISIBLE / span
 
 
+@fill
 def gaussian(
     image: ArrayLike, sigma: float | Sequence[float] = 1.0, *, mode: str = "nearest", cval: float = 0.0,
     preserve_range: bool = False, truncate: float = 4.0, channel_axis: int | None = -1,
-    out: np.ndarray | None = None, order: int | Sequence[int] = 0, dtype: DTypeLike | None = None,
-    max_error: float | None = None,
+    out: np.ndarray | None = None, order: int | Sequence[int] = 0, max_error: float | None = None,
+    weights: ArrayLike | str | None = None, alpha: bool = False, dtype: DTypeLike | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Smooth with a Gaussian, or take a derivative of the smoothed image.
 
     Parameters
     ----------
-    image : array-like
-        Grey (H, W), or with channels (H, W, C), which are smoothed one by one. Of any
-        boolean, integer or real dtype; it is not changed.
+    %(image)s
     sigma : float or two floats, optional
         Standard deviation in pixels, or one for the rows' direction and one for the columns'
         (vertical, horizontal). 0 leaves that axis alone.
-    mode : str, optional
-        What lies beyond the border of ``a b c d``: "nearest" (``a a | a b c d | d d``),
-        "reflect" (``b a | a b c d | d c``), "mirror" (``c b | a b c d | c b``), "wrap"
-        (``c d | a b c d | a b``) or "constant". Aliases: symmetric, edge, replicate,
-        circular, zeros, reflect101, grid-mirror, grid-wrap, grid-constant.
-    cval : float, optional
-        The constant of mode "constant", on the scale of the result.
-    preserve_range : bool, optional
-        Take integers as they are. By default they are scaled as ``img_as_float`` does, so
-        that the largest number of their dtype is 1.
+    %(border)s
     truncate : float, optional
         The kernel ends int(truncate * sigma + 0.5) pixels from its centre.
-    channel_axis : int or None, optional
-        Where the channels of a three-dimensional image are. None says that there are none.
-    out : ndarray, optional
-        Receives the result; its dtype is then the result's. It may be `image`.
     order : int or two ints, optional
         0 smooths; k takes the k-th derivative along that axis, as ``scipy.ndimage`` has it.
-    dtype : dtype, optional
-        Of the result. By default float64 for float64 and for 32- and 64-bit integers, else
-        float32. An integer dtype receives the result at full scale (uint8: times 255),
-        rounded half to even and saturated; uint8 from uint8 is within 0.6 of the exact value.
     max_error : float, optional
         How far the result may be from the exact one, as a fraction of the range of the image
         (its largest minus its smallest number, the border's among them). A large sigma is
         then computed on a smaller image, at a cost that does not depend on sigma, if a bound
         that holds for every image permits. By default this is done only where a rounded
-        result moves by less than 0.1 of a level; 0 never does it.
+        result moves by less than 0.1 of a level; 0 never does it. With `weights` or `alpha`
+        the result is always exact.
+    %(common)s
 
     Returns
     -------
     ndarray
-        Of the shape of the image.
+        Of the shape of the image. uint8 from uint8 is within 0.6 of the exact value.
 
-    Raises
-    ------
-    TypeError
-        If the dtype of the image is complex or object, or an argument has the wrong type.
-    ValueError
-        If the image is not two-dimensional with or without channels, or an argument is out
-        of its range. Nothing has been written then.
+    %(raises)s
 
     Notes
     -----
@@ -133,13 +112,13 @@ def gaussian(
     sigmas, truncate, orders, max_error, kernel = _parameters(
         *map(_hashable, (sigma, truncate, order, max_error))
     )  # fmt: skip
-    if max(sigmas) >= FEWEST_SIGMA and orders == (0, 0):
+    if max(sigmas) >= FEWEST_SIGMA and orders == (0, 0) and weights is None and not alpha:
         array, _ = checks.as_image(image, channel_axis)
         result = checks.result_type(dtype, out, array.dtype)
         allowed = _error_allowed(max_error, array.dtype, result, preserve_range)
         image = array
         kernel = multirate_kernel(sigmas, truncate, allowed, kernel) or kernel
     return apply(
-        kernel, image, mode=mode, cval=cval, channel_axis=channel_axis,
+        kernel, image, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=channel_axis,
         rescale=not preserve_range, dtype=dtype, out=out,
     )  # fmt: skip

@@ -1,0 +1,116 @@
+"""The gradient in polar form: how steep an image is, and in which direction it grows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from imfilt import kernels
+from imfilt._engine import checks
+from imfilt._engine.run import apply
+from imfilt.filters._text import fill
+from imfilt.filters.edges import CROSS, GAINS, cross_kernel, derivative_kernel
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, DTypeLike
+
+OPERATORS = {"sobel": kernels.SOBEL, "scharr": kernels.SCHARR, "prewitt": kernels.PREWITT, "farid": kernels.FARID}
+BAND_NUMBERS = 1 << 15  # with what is made of them, in a second-level cache
+
+
+@fill
+def gradient(
+    image: ArrayLike, operator: str = "sobel", *, mode: str = "reflect", cval: float = 0.0,
+    gain: str = "scikit-image", weights: ArrayLike | str | None = None, alpha: bool = False,
+    channel_axis: int | None = -1, preserve_range: bool = False,
+    dtype: DTypeLike | None = None, out: tuple[np.ndarray, np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Edge magnitude, and the direction in which the image grows.
+
+    Parameters
+    ----------
+    %(image)s
+    operator : {"sobel", "scharr", "prewitt", "farid", "roberts"}, optional
+        What takes the derivatives.
+    %(border)s
+    gain : {"scikit-image", "unit"}, optional
+        Of the magnitude: scikit-image's, or "unit" for the slope per pixel.
+    %(weights)s
+    channel_axis : int or None, optional
+        Where the channels of a three-dimensional image are. None says that there are none.
+    preserve_range : bool, optional
+        Take integers as they are. By default they are scaled as ``img_as_float`` does, so
+        that the largest number of their dtype is 1.
+    dtype : dtype, optional
+        Of both results, a floating-point one. By default float64 for float64 and for 32- and
+        64-bit integers, else float32.
+    out : tuple of two ndarrays, optional
+        Receive the results; they share no memory with `image`.
+
+    Returns
+    -------
+    magnitude : ndarray
+        Of the shape of the image: what the function with the name of the operator returns.
+    orientation : ndarray
+        Of that shape: arctan2(down, along), in radians from -pi to pi. Rows count downwards,
+        so it turns clockwise: 0 where pixels to the right are brighter, pi / 2 where those
+        below are, pi on the left, -pi / 2 above. An edge runs at right angles to it. 0 where
+        both derivatives are.
+
+    %(raises)s
+
+    See Also
+    --------
+    compass : the strongest of eight directions.
+
+    Notes
+    -----
+    With `alpha` the alpha channel of both results is that of the image.
+
+    Examples
+    --------
+    >>> import numpy as np, imfilt
+    >>> ramp = np.arange(4.0)[:, None] + np.arange(4.0)  # grows to the lower right
+    >>> magnitude, orientation = imfilt.gradient(ramp, gain="unit")
+    >>> magnitude[1, 1].round(3), np.degrees(orientation[1, 1])
+    (np.float64(1.414), np.float64(45.0))
+    """
+    operator = checks.one_of(operator, "operator", (*OPERATORS, "roberts"))
+    gain = checks.one_of(gain, "gain", GAINS)
+    array, axis = checks.as_image(image, channel_axis)
+    if operator == "roberts":
+        first, second = (cross_kernel((diagonal,), gain) for diagonal in CROSS)
+    else:
+        first, second = (derivative_kernel(OPERATORS[operator], (one,), gain) for one in (0, 1))
+    outs = checks.outputs(out, 2, dtype, array)
+    for one in outs:
+        checks.float_type(dtype, one, array.dtype)
+    options = {
+        "mode": mode, "cval": cval, "weights": weights, "alpha": alpha, "channel_axis": axis,
+        "rescale": not preserve_range, "dtype": dtype,
+    }  # fmt: skip
+    magnitude, orientation = (
+        apply(kernel, array, out=one, **options) for kernel, one in zip((second, first), outs, strict=True)
+    )
+    views = (one if axis is None else np.moveaxis(one, axis, -1) for one in (orientation, magnitude))
+    a, b = (one[..., :-1] if alpha else one for one in views)
+    _polar(a, b, operator == "roberts", 1.0 if gain == "unit" else math.sqrt(0.5))
+    return magnitude, orientation
+
+
+def _polar(first, second, diagonal, factor):
+    """In place: a derivative down becomes the angle, one along the length times a factor.
+
+    Diagonal ones are those to the lower right and to the lower left.
+    """
+    rows = max(1, BAND_NUMBERS // max(1, first[:1].size))
+    with np.errstate(invalid="ignore", over="ignore"):
+        for y in range(0, len(first), rows):
+            a, b = first[y : y + rows], second[y : y + rows]
+            down, along = (a + b, a - b) if diagonal else (a, b)
+            angle = np.arctan2(down + 0.0, along + 0.0)  # not of -0, which has another angle
+            np.hypot(a, b, out=b)
+            b *= factor
+            a[...] = angle
