@@ -10,11 +10,11 @@ imfilt/_engine/twin.py.
 cimport numpy as cnp
 from libc.math cimport fabs
 from libc.stdlib cimport free, malloc, realloc
-from libc.stdint cimport int32_t, uint16_t, uint32_t, uint64_t, uint8_t
+from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, add_rows, dense_tile, divide_bytes, fir_rows, gradient_row, largest, mix_tile,
+from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, add_rows, blend_rows, dense_tile, divide_bytes, fir_rows, gradient_row, largest, lift, mix_tile,
                            norm_row, periodic_rows, reciprocal, round_bytes, scaled_sum, slide, sum_along, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT, sum_upwards,
                            suppress_row, term_rows, Tile, TILE_PIXELS, vec, vf32, vf64, widen_sums, window_levels,
                            window_sums, SHUFFLES, shuffle_f32)
@@ -230,6 +230,7 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
 ctypedef struct Bytes:
     uint16_t* columns          # sums of the rows of a window
     char* sums                 # and of its columns, first as they are
+    char* narrowed             # a line before streaming
     char* levels
     Py_ssize_t level_step
     uint16_t multiplier        # to divide by the number of pixels, see `reciprocal`
@@ -254,6 +255,10 @@ cdef void bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_s
                      bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Bytes* k = <Bytes*>work
     cdef Py_ssize_t x = rows[i] - (k.ring + (y + i) % (s.rows + 1) * s.ring_step)
+    if stream:
+        bytes_line(s, work, rows, y, i, count, False, k.narrowed, 0, nbytes)
+        stream_bytes(k.narrowed, out, nbytes)
+        return
     if s.rows * s.columns * 255 <= 65535:
         sum_along(k.columns + x, <uint16_t*>k.sums, s.columns, s.channels, nbytes)
         if k.shift >= 0:
@@ -293,11 +298,12 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
             b.shift = -1
             if fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9:
                 b.shift = reciprocal(s.rows * s.columns, &b.multiplier)
-            memory = scratch(2 * s.ring_step + (2 + window_levels(s.columns)) * b.level_step)
+            memory = scratch(3 * s.ring_step + (2 + window_levels(s.columns)) * b.level_step)
             left = memory
             if memory != NULL:
                 b.columns = <uint16_t*>take(&left, 2 * s.ring_step)
                 b.sums = take(&left, 2 * b.level_step)
+                b.narrowed = take(&left, s.ring_step)
                 b.levels = take(&left, window_levels(s.columns) * b.level_step)
                 b.ring = NULL
                 status = sweep(&s, &b, bytes_row, NULL, bytes_line)
@@ -557,10 +563,16 @@ cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n
                       out, apart * k.period, s.ahead if s.in_place else NULL, nbytes)
 
 
-cdef inline void weave_pieces(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
-                              real* out, Py_ssize_t sources) noexcept nogil:
+ctypedef fused woven_type:
+    int16_t
+    float
+    double
+
+
+cdef inline void weave_pieces(const woven_type* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
+                              woven_type* out, Py_ssize_t sources) noexcept nogil:
     """Pixels sixteen bytes at a time: what is too much is written over by the next pixel."""
-    cdef Py_ssize_t x, p, c, piece = 16 // <Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t x, p, c, piece = 16 // <Py_ssize_t>sizeof(woven_type)
     for x in range(sources):
         for p in range(phases):
             for c in range((channels + piece - 1) // piece):
@@ -569,10 +581,10 @@ cdef inline void weave_pieces(const real* lines, Py_ssize_t step, Py_ssize_t pha
         lines += channels
 
 
-cdef inline void weave(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
-                       real* out, Py_ssize_t pixels) noexcept nogil:
+cdef inline void weave(const woven_type* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
+                       woven_type* out, Py_ssize_t pixels) noexcept nogil:
     """Pixel x of the result is pixel x // phases of line x % phases."""
-    cdef Py_ssize_t x, p, count, whole = 0
+    cdef Py_ssize_t x, p, c, whole = 0
     if channels == 1 and phases == 2:
         whole = pixels // 2
         for x in range(whole):
@@ -592,18 +604,16 @@ cdef inline void weave(const real* lines, Py_ssize_t step, Py_ssize_t phases, Py
             out[4 * x + 2] = lines[2 * step + x]
             out[4 * x + 3] = lines[3 * step + x]
     if channels > 1:
-        whole = max((pixels - 16 // <Py_ssize_t>sizeof(real)) // phases, 0)
+        whole = max((pixels - 16 // <Py_ssize_t>sizeof(woven_type)) // phases, 0)
         if channels == 3 and phases == 2:  # constants, so that the compiler unrolls
             weave_pieces(lines, step, 2, 3, out, whole)
         elif channels == 3:
             weave_pieces(lines, step, phases, 3, out, whole)
         else:
             weave_pieces(lines, step, phases, channels, out, whole)
-    for p in range(phases):
-        count = (pixels - p + phases - 1) // phases - whole
-        if count > 0:
-            pick(lines + p * step + whole * channels, channels, out + (whole * phases + p) * channels,
-                 phases * channels, count, channels, NULL)
+    for x in range(whole * phases, pixels):
+        for c in range(channels):
+            out[x * channels + c] = lines[x % phases * step + x // phases * channels + c]
 
 
 # A function for each tile, called and not inlined: the compiler then has all registers for it.
@@ -1242,6 +1252,122 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                 spread(along, row_count, <vf32*>k.row_weights)
                 status = sweep(&s, &k, <load_row>resample_row[vf32], NULL, <make_line>resample_line[vf32])
         free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- blend: resample in whole factors, from bytes to bytes ------------------------------
+
+ctypedef struct Blend:
+    int16_t* column_weights    # up_y sets of `rows` taps, up_x sets of `columns` taps
+    int16_t* row_weights
+    Py_ssize_t* down           # as in Resample
+    Py_ssize_t* beside
+    uint8_t* source            # a row as it was read
+    int16_t* levels            # the same as levels, see blend_taps
+    int16_t* lines             # of each phase
+    Py_ssize_t line_step       # in numbers
+    uint8_t* narrowed          # a line before streaming
+
+
+cdef void blend_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil:
+    cdef Blend* k = <Blend*>work
+    cdef Py_ssize_t p, t, first, each = pixels - s.columns + 1
+    cdef const int16_t* along[4]
+    read_row(s, NULL, y, pixels, <char*>k.source)
+    lift(k.source, k.levels, pixels * s.channels)
+    for p in range(s.up_x):
+        first = k.beside[2 * p]
+        for t in range(k.beside[2 * p + 1]):
+            along[t] = k.levels + (first + t) * s.channels
+        blend_rows(along, k.row_weights + p * s.columns + first, k.beside[2 * p + 1],
+                   <int16_t*>ring_row if s.up_x == 1 else k.lines + p * k.line_step, each * s.channels)
+    if s.up_x > 1:
+        weave(k.lines, k.line_step, s.up_x, s.channels, <int16_t*>ring_row, each * s.up_x)
+
+
+cdef void blend_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                     bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Blend* k = <Blend*>work
+    cdef Py_ssize_t phase = (y + i) % s.up_y, first = k.down[2 * phase]
+    rows += (y + i) // s.up_y - y // s.up_y + first
+    blend_rows(<const int16_t**>rows, k.column_weights + phase * s.rows + first, k.down[2 * phase + 1],
+               k.narrowed if stream else <uint8_t*>out, nbytes)
+    if stream:
+        stream_bytes(<char*>k.narrowed, out, nbytes)
+
+
+cdef inline int16_t* quantized(const double* weights, Py_ssize_t count, char** left) noexcept nogil:
+    cdef Py_ssize_t t
+    cdef int16_t* kept = <int16_t*>take(left, count * 2)
+    for t in range(count):
+        kept[t] = <int16_t>weights[t]
+    return kept
+
+
+def blend(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
+          cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t y0, Py_ssize_t y1):
+    """`resample` without strides, from bytes to bytes, in whole numbers.
+
+    Weights are whole numbers, parts of 2**15, below it; up to four of a phase are not 0 or lie between such.
+    """
+    cdef Sweep s
+    cdef Blend k
+    cdef int status = -1
+    cdef char* memory
+    cdef char* left
+    cdef Py_ssize_t periods, t
+    prepare(&s, src, dst, frame, y0, y1)
+    same_channels(&s)
+    cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
+    cdef const double* down = taps(column, column_count)
+    cdef const double* along = taps(row, row_count)
+    if s.itemsize != 1 or kind_of(src) != b"u" or s.dst_itemsize != 1 or kind_of(dst) != b"u" or s.clipped:
+        raise TypeError("core: blend takes and makes bytes")
+    if max(s.stride_y, s.stride_x, s.block) > 1:
+        raise ValueError("core: blend has no strides")
+    for t in range(column_count):
+        if not -32768 <= down[t] <= 32767:
+            raise ValueError("core: weights of 16 bits are needed")
+    for t in range(row_count):
+        if not -32768 <= along[t] <= 32767:
+            raise ValueError("core: weights of 16 bits are needed")
+    as_bytes(&s)
+    with nogil:
+        periods = (s.strip + s.up_x - 1) // s.up_x + 2
+        s.span = periods + s.columns
+        k.line_step = row_bytes(periods * s.pixel * 2) // 2
+        arrange(&s, 1, s.pixel, 2, 1, 1)
+        s.ring_step = row_bytes(periods * s.up_x * s.pixel * 2)
+        memory = scratch(lined(column_count * 2) + lined(row_count * 2) + 3 * lined(row_bytes(s.span * s.pixel))
+                         + lined(s.up_x * k.line_step * 2) + lined(s.line_step)
+                         + lined(2 * (s.up_x + s.up_y) * <Py_ssize_t>sizeof(Py_ssize_t)))
+        left = memory
+        if memory != NULL:
+            k.column_weights = quantized(down, column_count, &left)
+            k.row_weights = quantized(along, row_count, &left)
+            k.beside = <Py_ssize_t*>take(&left, 2 * (s.up_x + s.up_y) * <Py_ssize_t>sizeof(Py_ssize_t))
+            k.down = k.beside + 2 * s.up_x
+            find_taps(down, s.up_y, s.rows, k.down)
+            find_taps(along, s.up_x, s.columns, k.beside)
+            k.source = <uint8_t*>take(&left, row_bytes(s.span * s.pixel))
+            k.levels = <int16_t*>take(&left, 2 * row_bytes(s.span * s.pixel))
+            k.lines = <int16_t*>take(&left, s.up_x * k.line_step * 2)
+            k.narrowed = <uint8_t*>take(&left, s.line_step)
+            status = -2
+            for t in range(s.up_y):
+                status = -2 if k.down[2 * t + 1] > 4 else 0
+                if status:
+                    break
+            for t in range(s.up_x if status == 0 else 0):
+                status = -2 if k.beside[2 * t + 1] > 4 else 0
+                if status:
+                    break
+            if status == 0:
+                status = sweep(&s, &k, blend_row, NULL, blend_line)
+        free(memory)
+    if status == -2:
+        raise ValueError("core: blend takes four taps at most")
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
 

@@ -5,7 +5,7 @@
 # of images, borders or pixel types. The order of additions is part of the contract:
 # it is the same in imfilt/_engine/twin.py, and bits are compared.
 
-from libc.stdint cimport int32_t, uint16_t, uint32_t, uint8_t
+from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint8_t
 
 cdef extern from "_simd.h" nogil:
     const Py_ssize_t VECTOR_BYTES
@@ -25,6 +25,7 @@ cdef extern from "_simd.h" nogil:
     vf64 splat_f64(const char*)
     bint expected(bint condition)
     const bint SHUFFLES
+    int16_t share(int16_t a, int16_t b)
     vf32 shuffle_f32(vf32 a, vf32 b, const int32_t* at)
     const Py_ssize_t STREAM_ALIGNMENT
     const Py_ssize_t TILE_PIXELS
@@ -302,6 +303,56 @@ cdef inline void round_bytes(const total* sums, float scale, uint8_t* out, Py_ss
         value = <float>sums[x] * scale
         value = value if value < 255 else 255
         out[x] = <uint8_t>float_bits(value + <float>12582912.0)
+
+
+# ---- levels: bytes less 128, times 128, in 16 bits, for interpolation from bytes to bytes -------
+
+cdef inline void lift(const uint8_t* pixels, int16_t* levels, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t x
+    for x in range(n):
+        levels[x] = <int16_t>((pixels[x] - 128) * 128)
+
+
+ctypedef fused level:
+    int16_t
+    uint8_t
+
+
+cdef inline void blend_taps(const int16_t** rows, const int16_t* weights, Py_ssize_t count, level* out,
+                            Py_ssize_t n) noexcept nogil:
+    """Sums of 1 to 4 rows, weighted in parts of 2**15: as levels, or rounded to bytes and saturated."""
+    cdef const int16_t* a = rows[0]
+    cdef const int16_t* b = rows[1] if count > 1 else a
+    cdef const int16_t* c = rows[2] if count > 2 else a
+    cdef const int16_t* d = rows[3] if count > 3 else a
+    cdef int16_t v = weights[0], w = weights[1] if count > 1 else 0
+    cdef int16_t p = weights[2] if count > 2 else 0, q = weights[3] if count > 3 else 0, s
+    cdef Py_ssize_t x
+    for x in range(n):
+        s = share(a[x], v)
+        if count > 1:
+            s = <int16_t>(s + share(b[x], w))
+        if count > 2:
+            s = <int16_t>(s + share(c[x], p))
+        if count > 3:
+            s = <int16_t>(s + share(d[x], q))
+        if level is uint8_t:
+            s = <int16_t>(((s + 64) >> 7) + 128)
+            s = 0 if s < 0 else s
+            s = 255 if s > 255 else s
+        out[x] = <level>s
+
+
+cdef inline void blend_rows(const int16_t** rows, const int16_t* weights, Py_ssize_t count, level* out,
+                            Py_ssize_t n) noexcept nogil:
+    if count == 1:  # constants, so that the compiler makes a loop for each
+        blend_taps(rows, weights, 1, out, n)
+    elif count == 2:
+        blend_taps(rows, weights, 2, out, n)
+    elif count == 3:
+        blend_taps(rows, weights, 3, out, n)
+    else:
+        blend_taps(rows, weights, 4, out, n)
 
 
 cdef inline int reciprocal(Py_ssize_t divisor, uint16_t* multiplier) noexcept nogil:

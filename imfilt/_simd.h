@@ -261,6 +261,12 @@ static inline int64_t double_bits(double d)
     return bits;
 }
 
+/* a * b / 2**15, rounded: what one instruction does in each lane of a vector of 16-bit numbers. */
+static inline int16_t share(int16_t a, int16_t b)
+{
+    return (int16_t)(((((int32_t)a * b) >> 14) + 1) >> 1);
+}
+
 /* Lane i of the result is number at[i] of a and b, one behind the other. SHUFFLES: whether that is worth
    using. */
 #if defined(__AVX512F__)

@@ -11,7 +11,8 @@ from PIL import Image
 
 import imfilt
 from imfilt import interpolants
-from imfilt._engine import isa
+from imfilt._engine import borders, isa, plan
+from imfilt.convolution.resample import resample_kernel
 from imfilt.upsampling import downscale, pixel_shuffle, pixel_unshuffle, upsample_gain, upsample_kernel, upscale
 
 METHODS = (*interpolants.NAMES, ("bicubic", -1.0))
@@ -553,3 +554,31 @@ def test_out_is_untouched_when_a_call_is_refused():
         with pytest.raises(ValueError):  # noqa: PT011
             upscale(image, **{"factor": 2, "out": out, **options})
     assert (out == 7).all()
+
+
+# ---- from bytes to bytes ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "method", ["nearest", "bilinear", "bicubic", "bicubic-0.75", "mitchell", "bspline", "lanczos2"]
+)
+@pytest.mark.parametrize("factor", [2, 3, 4, 5, (1, 2), (7, 3)])
+def test_bytes_are_within_six_tenths_of_the_exact_value(build, method, factor):
+    rng = np.random.default_rng(11)
+    for image in (
+        rng.integers(0, 256, (23, 37, 3), np.uint8),
+        rng.choice(np.array([0, 255], np.uint8), (19, 70)),  # the largest overshoots
+    ):
+        for mode, cval in (("nearest", 0.0), ("wrap", 0.0), ("constant", 1.0)):
+            exact = upscale(image, factor, method, dtype=np.float64, mode=mode, cval=cval) * 255
+            got = upscale(image, factor, method, dtype=np.uint8, mode=mode, cval=cval)
+            assert_within(got, exact.clip(0, 255), 0.6 + 1e-6, f"{method} {factor} {mode}")
+
+
+def test_bytes_take_the_loop_of_their_own():
+    kernel = resample_kernel("bicubic", (2, 2), (1, 1))
+    u1, f4 = np.dtype("u1"), np.dtype("f4")
+    for source, result, cval, loop in ((u1, u1, 1.0, "blend"), (u1, f4, 0.0, "resample"), (u1, u1, 0.5, "resample")):
+        border = borders.MODES["constant"]
+        made = plan.make(kernel, (40, 50, 3), source, result, border, cval, True, (80, 100), 16)
+        assert made.steps[0].loop == loop, (source, result, cval)

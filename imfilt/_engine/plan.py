@@ -89,10 +89,12 @@ class Stage:
     extra: tuple = (0, 0)
     work: float = 1.0  # multiplications per number of the result, roughly
     rate: float = 0.05  # nanoseconds for one of them
+    bytes_rate: float | None = None  # from bytes to bytes, if that is another
     channels: int | None = None  # of the result; None: those of the image
     cells: int | None = None  # numbers that a source pixel becomes in the ring; None: its channels
     weights: int = 0  # of the matrices that mix channels
     many: bool = False  # taps enough to make DENSE_ROWS lines at a time
+    bytes_only: bool = False  # it takes and makes bytes, and nothing else
 
 
 @dataclass(frozen=True, eq=False, slots=True, weakref_slot=True)
@@ -119,7 +121,7 @@ class Step:
 
     loop: str
     taps: tuple
-    frame: Frame
+    frame: Frame | None  # None if the stage cannot do it, at infinite cost
     shape: tuple  # rows and columns of its result
     dtype: np.dtype
     bands: tuple
@@ -137,10 +139,14 @@ class Plan:
         return sum(step.cost for step in self.steps)
 
 
-def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, clip, lanes):
+def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, scale, clip, lanes):
     """A stage whose result has `shape` rows and columns of `dtype`."""
     if stage.loop == "fft":
         return _spectral_step(stage, shape, channels, dtype, wide, border, low, scale, clip)
+    if stage.bytes_only and not (
+        source == dtype == np.uint8 and scale == 1 and clip == NOT_CLIPPED and _is_byte(border)
+    ):
+        return Step(stage.loop, (), None, shape, dtype, (), inf)
     (sy, sx), (uy, ux) = stage.stride, stage.up
     size, made = 8 if wide else 4, stage.channels or channels
     cell = max(stage.cells or channels, 1) * size
@@ -180,11 +186,18 @@ def _step(stage, shape, channels, dtype, wide, streamed, border, low, scale, cli
         least=clip[0],
         most=clip[1],
     )
-    cost = numbers * (0.5 + stage.rate * stage.work) * (2 if wide else 1)
+    bytes_only = source == dtype == np.uint8 and stage.bytes_rate is not None
+    rate = stage.bytes_rate if bytes_only else stage.rate
+    cost = numbers * (0.5 + rate * stage.work) * (2 if wide else 1)
     # A call, its rows, and the pixels of their borders: what counts in small images.
     cost += 4000 + (shape[0] * sy // uy + stage.rows) * (50 + 1.2 * stage.columns * channels)
     taps = stage.taps(np.float64 if wide else np.float32, lanes) if callable(stage.taps) else stage.taps
     return Step(stage.loop, taps, frame, shape, dtype, _bands(shape[0], numbers, cost, stage.rows), cost)
+
+
+def _is_byte(border):
+    mode, constant = border
+    return mode != borders.MODES["constant"] or (0 <= constant <= 255 and constant == int(constant))
 
 
 def _spectral_step(stage, shape, channels, dtype, wide, border, low, scale, clip):
@@ -277,8 +290,9 @@ def _steps(kernel, shape, source, result, border, cval, rescale, size, lanes, cl
     between = shape[:2]
     for stage in kernel.stages[:-1]:
         between = tuple(ceil(n / s) + e for n, s, e in zip(between, stage.stride, stage.extra, strict=True))
-        steps.append(_step(stage, between, channels, real, wide, False, outside, low, 1.0, NOT_CLIPPED, lanes))
+        steps.append(_step(stage, between, channels, source, real, wide, False, outside, low, 1.0, NOT_CLIPPED, lanes))
+        source = real
         outside, low = (borders.MODES["constant"], 0.0), -inf  # the margins are in the small image
     ends = tuple(end * dtypes.full_scale(result) for end in clip) if rescale else clip
-    steps.append(_step(kernel.stages[-1], size, channels, result, wide, True, outside, low, scale, ends, lanes))
+    steps.append(_step(kernel.stages[-1], size, channels, source, result, wide, True, outside, low, scale, ends, lanes))
     return Plan(kernel.name, tuple(steps))

@@ -286,6 +286,27 @@ def resample(src, dst, frame, column, row, y0, y1):
     write(result, frame, dst, y0, y1)
 
 
+def blend(src, dst, frame, column, row, y0, y1):
+    """`resample` from bytes to bytes: pixels less 128, times 128, weights in parts of 2**15, each product rounded."""
+    y, x = np.arange(y0, y1), np.arange(dst.shape[1])
+    numbers = around(src, dst, frame, y0, y1)().astype(np.int64) * 128 - 2**14
+    row, column = row.reshape(frame.up_x, -1).astype(np.int64), column.reshape(frame.up_y, -1).astype(np.int64)
+
+    def share(a, b):
+        return (a * b + 2**14) >> 15
+
+    wide = np.empty((len(numbers), len(x), numbers.shape[2]), np.int64)
+    for phase, weights in enumerate(row):
+        of = x % frame.up_x == phase
+        wide[:, of] = sum(share(numbers[:, x[of] // frame.up_x + c], weights[c]) for c in used(weights))
+    result = np.empty((y1 - y0, *wide.shape[1:]), np.int64)
+    for phase, weights in enumerate(column):
+        of = y % frame.up_y == phase
+        rows = y[of] // frame.up_y - y0 // frame.up_y
+        result[of] = sum(share(wide[rows + r], weights[r]) for r in used(weights))
+    dst[y0:y1] = np.clip(((result + 64) >> 7) + 128, 0, 255).reshape(dst[y0:y1].shape)
+
+
 def used(weights):
     """From the first that is not 0 to the last; one at least."""
     places = np.flatnonzero(weights)

@@ -10,6 +10,10 @@ from imfilt.convolution import mixing
 from imfilt.convolution.separable import factors_stage, taps
 from imfilt.convolution.transposed import phases
 
+LARGEST_BLEND = 4  # taps of a phase that the loop for bytes takes
+LARGEST_GAIN = 1.99  # 128 * 128 times this fits into 16 bits
+INVISIBLE = 0.1  # of a level
+
 
 def resampled_size(size, up, stride):
     """Rows and columns: n * up / stride, halves rounded up; of something, at least one."""
@@ -63,9 +67,44 @@ def _by_phases(axes, up, stride):
     else:
         work = (column.shape[1] + row.shape[1]) / 2
         stage = Stage("resample", (taps(column.ravel()), taps(row.ravel())), **frame, work=work)
+    others = _byte_kernel(column, row, frame) if stride == (1, 1) else ()
     whole = all((one == np.rint(one)).all() for one in (column, row))
     reach = float(np.prod([np.abs(one).sum(axis=1).max() for one in (column, row)])) if whole else 0.0
-    return Kernel((stage,), halo=_halo(frame), reach=reach, name="resample")
+    return Kernel((stage,), halo=_halo(frame), reach=reach, others=others, name="resample")
+
+
+def _byte_kernel(column, row, frame):
+    """The same in whole numbers, where that is within a tenth of a level of the exact result, before its rounding.
+
+    Pixels, counted from 128, have seven bits behind the point, so that each product is off by 1/256 at most; weights
+    have fifteen. Sums must fit into 16 bits.
+    """
+    tables = column, row
+    if not all(np.allclose(one.sum(axis=1), 1, rtol=0, atol=1e-12) for one in tables):
+        return ()
+    parts = [_quantized(one) for one in tables]
+    off = [np.abs(part / 2**15 - one).sum(axis=1).max() for part, one in zip(parts, tables, strict=True)]
+    down, along = (np.abs(one).sum(axis=1).max() for one in tables)
+    counts = [max(_spread(one)) for one in tables]
+    error = counts[0] / 256 + counts[1] / 256 * down + 128 * (off[0] * along + off[1] * down)
+    if max(counts) > LARGEST_BLEND or down * along > LARGEST_GAIN or error > INVISIBLE:
+        return ()
+    stage = Stage("blend", tuple(taps(part.ravel()) for part in parts), **frame,
+                  work=(column.shape[1] + row.shape[1]) / 2, rate=0.0, bytes_only=True)  # fmt: skip
+    return (Kernel((stage,), halo=_halo(frame), name="blend"),)
+
+
+def _spread(table):
+    """For each phase how many taps there are from the first that is not 0 to the last."""
+    return [int(np.ptp(np.flatnonzero(one))) + 1 for one in table]
+
+
+def _quantized(table):
+    """Weights in parts of 2**15, whose sums are as they were; 2**15 itself does not fit into 16 bits."""
+    parts = np.rint(table * 2.0**15)
+    for one, exact in zip(parts, table.sum(axis=1), strict=True):
+        one[np.abs(one).argmax()] += exact * 2**15 - one.sum()
+    return np.minimum(parts, 2**15 - 1)
 
 
 def _frame(first, counts, up, stride):

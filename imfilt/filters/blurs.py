@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 LARGEST_SIZE = 10_000  # what is kept of the rows of a rectangle grows with its area
 LARGEST_LENGTH = 2000
 LARGEST_RADIUS = 1000
-FEWEST_PIXELS = 25  # of a rectangle: below, few sums of all its pixels are cheaper than many of some
 
 
 @lru_cache(maxsize=256)
@@ -36,9 +35,8 @@ def _rectangle(size, origin):
     separable = Kernel(
         (factors_stage(np.ones((1, rows)), np.ones((1, columns)), (1, 1), frame),), **options, name="separable"
     )  # fmt: skip
-    if rows * columns < FEWEST_PIXELS:
-        return separable
-    return Kernel((Stage("box", (), **frame, work=4, rate=0.05),), **options, others=(separable,), name="box")
+    stage = Stage("box", (), **frame, work=9, rate=0.05, bytes_rate=0.0)
+    return Kernel((stage,), **options, others=(separable,), name="box")
 
 
 @fill
