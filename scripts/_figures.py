@@ -6,7 +6,6 @@ Whatever goes wrong ends in `fail`, with one line. Packages that --help does not
 import argparse
 import csv
 import importlib
-import math
 import sys
 import time
 from importlib.util import find_spec
@@ -25,15 +24,16 @@ LEAST_SIDE = 32
 # From Okabe and Ito's palette, and from viridis: told apart by colour-blind people, and in grey print.
 BLUE, ORANGE, GREY = "#0072b2", "#d55e00", "#777777"
 SEQUENCE = ("#440154", "#31688e", "#35b779", "#c2df23")
-WIDTH = 10  # inches of a page: at DPI it is twice as sharp as a README's column of 800 pixels
-DPI = 160
+WIDTH = 10  # inches of a page: at DPI more than a README's column of 800 to 1000 pixels
+DPI = 130
 STYLE = {
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "figure.constrained_layout.w_pad": 0.02,
-    "figure.constrained_layout.h_pad": 0.02,
+    "figure.constrained_layout.w_pad": 0.03,
+    "figure.constrained_layout.h_pad": 0.05,
+    "figure.constrained_layout.hspace": 0,
 }
 
 
@@ -48,17 +48,18 @@ def fail(message):
 def parser(description, epilog, stem):
     """The options that both scripts have; `stem` is what their files are called."""
     made = argparse.ArgumentParser(
-        description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+        usage="%(prog)s [PHOTO ...] [options]", description=description, epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     made.add_argument("photos", nargs="*", metavar="PHOTO", type=Path,
-                      help="grey or colour, of any kind that Pillow reads (default: photos/coffee.png)")  # fmt: skip
+                      help="grey or colour, any file that Pillow reads (default: photos/coffee.png)")  # fmt: skip
     made.add_argument("-o", "--output", metavar="FOLDER", type=Path,
-                      help=f"where {stem}.jpg and {stem}.csv go, and replace what is there "
-                      "(default: here; docs/ of the repository if no PHOTO is named)")  # fmt: skip
+                      help=f"where {stem}.jpg and {stem}.csv are put, over what is there "
+                      "(default: here, or docs/ of the repository if no PHOTO is named)")  # fmt: skip
     made.add_argument("--crop", metavar="ROW,COLUMN,SIZE", type=square,
-                      help="the square that is shown, its upper left corner first (default: where most edges are)")  # fmt: skip
-    made.add_argument("--repeat", metavar="N", type=whole(1), default=5,
-                      help="calls of each contender, of which the median is taken (default: %(default)s)")  # fmt: skip
+                      help="the square that is shown (default: where edges vary most)")  # fmt: skip
+    made.add_argument("--repeat", metavar="N", type=whole(1, 1000), default=5,
+                      help="calls that a time is the median of (default: %(default)s)")  # fmt: skip
     return made
 
 
@@ -73,14 +74,14 @@ def arguments(made):
     return asked
 
 
-def whole(least):
-    """For argparse: whole numbers from `least` on."""
-    return _number(int, lambda number: number >= least, f"a whole number of {least} or more")
+def whole(least, most):
+    """For argparse: whole numbers from `least` to `most`."""
+    return _number(int, lambda number: least <= number <= most, f"a whole number from {least} to {most}")
 
 
-def positive(least):
-    """For argparse: numbers above `least`."""
-    return _number(float, lambda number: least < number < math.inf, f"a number above {least}")
+def positive(most):
+    """For argparse: numbers above 0, up to `most`."""
+    return _number(float, lambda number: 0 < number <= most, f"a number above 0 and up to {most}")
 
 
 def _number(kind, allowed, words):
@@ -132,7 +133,7 @@ def _pixels(image):
     deep = image.mode == "F" or image.mode.startswith("I")
     if deep:  # floats that go beyond 1, and integers beyond 16 bits: the largest becomes 1
         numbers = np.asarray(image, np.float32)
-        full = 1.0 if image.mode == "F" else 65535.0
+        full = 1.0 if image.mode == "F" else 255.0
         return np.clip(numbers / max(full, numbers.max()), 0, 1)
     grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:
@@ -147,13 +148,17 @@ def luminance(photo):
 
 
 def crop(path, photo, asked, size):
-    """The square that is shown, as a pair of slices: the one asked for, or that of this size with the most edges."""
+    """The square that is shown, as a pair of slices: the one asked for, or one of this size.
+
+    That is where edges vary most: strong ones beside quiet places.
+    """
     rows, columns = photo.shape[:2]
     if asked is None:
         size = min(size, rows, columns)
-        edges = imfilt.sobel(luminance(photo), mode="nearest")
-        means = imfilt.box(edges, size)[size // 2 :, size // 2 :][: rows - size + 1, : columns - size + 1]
-        row, column = np.unravel_index(means.argmax(), means.shape)
+        edges = imfilt.sobel(luminance(photo))
+        inside = slice(size // 2, size // 2 + rows - size + 1), slice(size // 2, size // 2 + columns - size + 1)
+        variance = (imfilt.box(edges**2, size) - imfilt.box(edges, size) ** 2)[inside]
+        row, column = map(int, np.unravel_index(variance.argmax(), variance.shape))
     else:
         row, column, size = asked
         if row + size > rows or column + size > columns:
@@ -208,9 +213,17 @@ def _cell(value, form):
     return "" if value is None else value if isinstance(value, str) else format(value, form)
 
 
+def make_folder(folder):
+    """For the results, before the work begins."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        fail(f"{folder}: {error.strerror.lower()}")
+
+
 def write_table(folder, name, rows):
     """All rows into a CSV file, a column for each key that any has."""
-    path = _target(folder, name)
+    path = folder / name
     keys = list(dict.fromkeys(key for row in rows for key in row))
     try:
         with path.open("w", newline="", encoding="utf-8") as file:
@@ -230,10 +243,13 @@ def page(heights):
     return figure, list(np.atleast_1d(figure.subfigures(len(heights), 1, height_ratios=heights)))
 
 
-def heading(part, title, text=""):
+def heading(part, title, text):
     """What a part of a page shows, in bold, and how to read it."""
-    bold = title.replace(" ", r"\ ")
-    part.suptitle(rf"$\mathbf{{{bold}}}$  {text}", x=0.01, ha="left", fontsize=10.5)
+    from matplotlib.text import Annotation
+
+    bold = part.suptitle(title, x=0.01, ha="left", fontsize=10.5, weight="bold", parse_math=False)
+    options = {"xytext": (8, 0), "textcoords": "offset points", "va": "bottom", "fontsize": 10.5}
+    part.add_artist(Annotation(text, (1, 0), xycoords=bold, **options))
 
 
 def picture(axes, pixels, title, white=1.0):
@@ -244,17 +260,9 @@ def picture(axes, pixels, title, white=1.0):
 
 
 def save(figure, folder, name):
-    path = _target(folder, name)
+    path = folder / name
     try:
         figure.savefig(path, pil_kwargs={"quality": 88, "optimize": True})
     except OSError as error:
         fail(f"{path}: {error.strerror.lower() if error.strerror else error}")
     print(f"made: {path}")
-
-
-def _target(folder, name):
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        fail(f"{folder}: {error.strerror.lower()}")
-    return folder / name

@@ -1,6 +1,6 @@
 """Edge detectors side by side, at equal gain: on photographs, and on edges whose place and direction are known.
 
-python scripts/compare_edges.py [PHOTO ...] [-o FOLDER] [--sigma S] [--noise S ...] [--crop ROW,COLUMN,SIZE] [--repeat N]
+python scripts/compare_edges.py [PHOTO ...] [-o FOLDER] [--sigma S] [--noise S ...]
 """
 
 import math
@@ -16,42 +16,49 @@ import imfilt
 from imfilt import kernels
 
 DESCRIPTION = """\
-Compare the edge detectors of imfilt with each other and with scikit-image's (and OpenCV's, if it is installed).
-All gradient detectors are brought to equal gain: they answer a ramp that rises by 1 a pixel with 1.
-Two tables are printed, in Markdown; edges.csv has all their numbers, edges.jpg the pictures."""
+Compare imfilt's edge detectors with each other, and with scikit-image's (and
+OpenCV's, if it is installed). All gradient detectors are brought to equal gain:
+they answer a ramp that rises by 1 a pixel with 1. Two tables are printed, in
+Markdown; edges.csv has all their numbers, edges.jpg the pictures."""
+
+CANNY_SLOPES = 0.02, 0.05  # per pixel: its thresholds
 
 EPILOG = f"""\
-What is measured, on steps from 0 to 1 (exact areas of pixels), sharp ones, and soft ones that a Gaussian of one pixel
-has blurred, as a lens does:
+What is measured, on edges from 0 to 1, sharp ones (each pixel the mean of its
+area) and soft ones (blurred by a Gaussian of 1 pixel, as by a lens):
 
-  gain             the answer to a ramp that rises by 1 a pixel, before it is divided out
-  rotation error   how much the answer on a straight edge depends on the edge's direction: the largest less the
-                   smallest over the mean. An answer is the mean over pixels within half a pixel of the edge, for eight
-                   places of the edge between pixels
-  angle error      of the direction of the gradient, in degrees, root mean square over the same pixels
-  noise answer     to white noise of standard deviation 1 without any edge, root mean square
-  edge / noise     the answer on a soft edge over the noise answer
-  off by           how far the ridge of the answer lies from the true edge of a soft disc, in pixels, root mean
-                   square; it is looked for up to three pixels away. For canny, whole pixels of its lines; for LoG and
-                   DoG, where they change sign
-  ms               of a megapixel of the first photograph, float32, threads as they come: the median of calls in turn.
-                   A rough figure, benchmarks/ has the careful ones
-  differs          the largest difference from the peer's answer on all photographs, at equal gain; for canny the part
-                   of the pixels that differ
+  gain            the answer to a ramp of slope 1, before it is divided out
+  rotation error  the largest answer to a straight edge, of all its directions,
+                  less the smallest, over the mean. An answer is the mean over
+                  the pixels within half a pixel of the edge, for eight places
+                  of it between pixels
+  angle error     of the gradient's direction, RMS, at the same pixels
+  noise answer    RMS answer to nothing but noise of standard deviation 1
+  edge / noise    mean answer to a soft edge over the noise answer
+  off by          how far the ridge of the answer lies from the edge of a soft
+                  disc: pixels, RMS. It is looked for 3 pixels to both sides.
+                  LoG and DoG: their zero crossings. canny: its whole pixels
+  ms              per megapixel, float32, threads as they come; the median of
+                  calls that take turns. Rough: see benchmarks/
+  differs         the largest difference from the peer's answer at equal gain,
+                  on all photographs; for canny the part of the pixels that
+                  differ. The peer of gaussian and LoG is SciPy
+
+The pictures show LoG's zero crossings where the gaussian detector answers
+{CANNY_SLOPES[1]:g} or more; canny's thresholds are slopes of {CANNY_SLOPES[0]:g} and {CANNY_SLOPES[1]:g}.
 
 For example:
   python scripts/{Path(__file__).name}
-  python scripts/{Path(__file__).name} holiday.jpg scan.tif -o comparison --noise 0.02 0.1"""
+  python scripts/{Path(__file__).name} one.jpg two.tif --noise 0.02 0.1 -o out"""
 
 ANGLES = np.radians(np.arange(0, 360, 3.75))
 PHASES = 8  # places of a straight edge between pixels
 SOFT = 1.0  # pixels
 SIDE, REACH = 49, 16  # of the image of a straight edge, and how far from its middle it is looked at
-RADIUS = 60.4
+RADIUS = 120.4
 LOOKED_FOR = 3.0  # pixels on both sides of the true edge
 TRIES = 4  # images with different noise
-SHOWN_SLOPE = 0.2  # per pixel: black
-CANNY_SLOPES = 0.02, 0.05  # per pixel: its thresholds
+SHOWN_SLOPE = 0.3  # per pixel: black
 CANNY_GAIN = 8  # its derivatives are not divided by the sum of their taps
 OPERATORS = ("roberts", "prewitt", "sobel", "scharr", "farid")
 
@@ -60,8 +67,9 @@ OPERATORS = ("roberts", "prewitt", "sobel", "scharr", "farid")
 class Detector:
     """A detector, and who else has it.
 
-    `answer` makes a magnitude, or with `kind` "crossing" what is 0 on edges, or with "line" what is true there. It belongs
-    to a place `shift` pixels further down and to the right than its pixel. `angle` is the direction of the gradient.
+    `answer` makes a magnitude, or with `kind` "crossing" what is 0 on edges, or with "line" what is true there. It
+    belongs to a place `shift` pixels further down and to the right than its pixel. `angle` is the direction of the
+    gradient.
     """
 
     name: str
@@ -105,7 +113,9 @@ def detectors(sigma, cv2):
             "DoG", lambda image: -imfilt.difference_of_gaussians(image, sigma), "crossing",
             peers={"scikit-image": lambda image: -filters.difference_of_gaussians(image, sigma)},
         ),
-        Detector("canny", canny_by(imfilt.canny, sigma), "line", peers={"scikit-image": canny_by(feature.canny, sigma)}),
+        Detector(
+            "canny", canny_by(imfilt.canny, sigma), "line", peers={"scikit-image": canny_by(feature.canny, sigma)},
+        ),
     ]  # fmt: skip
     if cv2:
         found[-1].peers["OpenCV"] = opencv_canny(sigma, cv2)
@@ -219,7 +229,8 @@ class Disc:
         self.beyond = np.hypot(y, x) - RADIUS
         # Its rim is all but straight within a pixel: the areas are right to 1 / (8 RADIUS).
         self.image = soft(covered(-self.beyond, x / np.hypot(y, x), y / np.hypot(y, x)), SOFT)
-        self.across = np.arange(-LOOKED_FOR, LOOKED_FOR + 0.01, 0.05)
+        self.pace = 0.02
+        self.across = np.arange(-LOOKED_FOR, LOOKED_FOR + self.pace / 2, self.pace)
 
     def noisy(self, noise):
         rng = np.random.default_rng(0)
@@ -229,7 +240,7 @@ class Disc:
         """The answer across the edge, all around, outwards: (directions, places)."""
         from scipy import ndimage
 
-        turn = np.radians(np.arange(0, 360, 0.5))[:, None]
+        turn = np.radians(np.arange(360))[:, None]
         away = RADIUS + self.across
         places = [c + one(turn) * away - shift for c, one in zip(self.centre, (np.sin, np.cos), strict=True)]
         return ndimage.map_coordinates(answer, places, order=3)
@@ -245,8 +256,9 @@ class Disc:
         # From white to black second derivatives go from below 0 to above, where the slope is largest.
         before, after = rays[:, :-1], rays[:, 1:]
         jump = np.where((before <= 0) & (after > 0), after - before, 0)
-        found = self.across[jump.argmax(axis=1)]
-        return np.where(jump.max(axis=1) > 0, found, LOOKED_FOR)
+        ray, place = np.arange(len(rays)), jump.argmax(axis=1)
+        part = -before[ray, place] / np.where(jump > 0, jump, 1)[ray, place]
+        return np.where(jump.max(axis=1) > 0, self.across[place] + part * self.pace, LOOKED_FOR)
 
 
 # ── measures ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -288,7 +300,7 @@ def measure(detector, scenes, disc, noises):
         facts["gain"] = gain(detector.answer)
         facts["rotation error, sharp %"], facts["rotation error, soft %"] = map(spread, turned)
         if detector.angle:
-            facts["angle error, sharp °"], facts["angle error, soft °"] = (
+            facts["angle error, sharp deg"], facts["angle error, soft deg"] = (
                 rms(angle_errors(detector, scenes[blur])) for blur in (0, SOFT)
             )
         noise = np.random.default_rng(0).normal(0, 1, (256, 256))
@@ -341,14 +353,15 @@ def shown(detector, grey, sigma):
 
 TITLES = {
     "roberts": "Roberts", "prewitt": "Prewitt", "sobel": "Sobel", "scharr": "Scharr", "farid": "Farid",
-    "kirsch": "Kirsch", "gaussian": "Gaussian, σ = {0:g}", "LoG": "LoG, σ = {0:g}, sign changes",
-    "DoG": "DoG, σ = {0:g}", "canny": "Canny, σ = {0:g}",
+    "kirsch": "Kirsch", "gaussian": "Gaussian, {0:g} px", "LoG": "LoG, {0:g} px",
+    "DoG": "DoG, {0:g} px", "canny": "Canny, {0:g} px",
 }  # fmt: skip
 
 
-def draw_photo(part, path, photo, grey, square, found, sigma):
-    _figures.heading(part, path.name, f"slope per pixel at equal gain, the same scale for all: white 0, black {SHOWN_SLOPE:g}")
-    axes = part.subplots(2, 5).flat
+def draw_photo(part, path, photo, square, found, sigma):
+    text = f"slope per pixel at equal gain, on one scale: white 0, black {SHOWN_SLOPE:g}; LoG and Canny draw lines"
+    _figures.heading(part, path.name, text)
+    grey, axes = _figures.luminance(photo), part.subplots(2, 5).flat
     _figures.picture(next(axes), photo[square], "photograph")
     for detector, one in zip([d for d in found if d.name != "DoG"], axes, strict=True):
         answer = SHOWN_SLOPE - np.minimum(shown(detector, grey, sigma)[square], SHOWN_SLOPE)
@@ -358,42 +371,48 @@ def draw_photo(part, path, photo, grey, square, found, sigma):
 def draw_polars(part, turned, facts, sigma):
     """Answers over their means: a detector that no direction is special to draws a circle."""
     _figures.heading(
-        part, "Answer by direction of the edge", "over its mean; grey: the same in all directions; rings 10 % apart"
-    )
+        part, "Answer by direction of the edge",
+        "rings 10 % apart; sharp edges and soft ones, and how much their answers vary",
+    )  # fmt: skip
     axes = part.subplots(1, len(turned), subplot_kw={"projection": "polar"})
     closed = np.append(ANGLES, 2 * np.pi)
-    for one, (name, answers), row in zip(axes, turned.items(), facts, strict=True):
-        one.plot(closed, np.ones_like(closed), color="#999999", lw=0.8)
-        for answer, colour, line in zip(answers, (_figures.ORANGE, _figures.BLUE), ("-", "--"), strict=True):
+    looks = ("sharp", _figures.ORANGE, "-"), ("soft", _figures.BLUE, "--")
+    for one, (name, answers), row in zip(axes, turned.items(), facts, strict=False):
+        for place, (answer, (kind, colour, line)) in enumerate(zip(answers, looks, strict=True)):
             one.plot(closed, np.append(answer, answer[0]) / answer.mean(), color=colour, lw=1.6, ls=line)
+            text = f"{kind} {row[f'rotation error, {kind} %']:.1f} %"
+            one.text(0.5, -0.06 - 0.16 * place, text, color=colour, ha="center", va="top", transform=one.transAxes)
         one.set_ylim(0.6, 1.12)
         one.set_yticks([0.7, 0.8, 0.9, 1.0, 1.1], [])
         one.set_xticks(np.radians(np.arange(0, 360, 45)), [])
         one.grid(lw=0.4)
         one.spines["polar"].set_visible(False)
-        one.set_title(TITLES[name].format(sigma), pad=4)
-        one.set_xlabel(
-            f"sharp {row['rotation error, sharp %']:.1f} %\nsoft {row['rotation error, soft %']:.1f} %", labelpad=2
-        )
-    return axes
+        one.set_title(TITLES[name].format(sigma), pad=2)
 
 
 def draw_noise(part, facts, noises, sigma):
-    """Two plots of dots, a line for each detector."""
-    names = [TITLES[row["detector"]].format(sigma).removesuffix(", sign changes") for row in facts]
+    """A plot of dots and one of bars, a line for each detector."""
+    _figures.heading(part, "Noise", f"edges from 0 to 1 that are soft by {SOFT:g} pixel")
     places = np.arange(len(facts))[::-1]
     left, right = part.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for noise, colour in zip(noises, noise_colours(len(noises)), strict=True):
         left.plot([row[off_by(noise)] for row in facts], places, "o", color=colour, ms=6, label=f"{noise:g}")
-    left.set_title("How far the edge is found from where it is, pixels RMS")
-    left.legend(title="noise", frameon=False, loc="lower right", fontsize=9)
-    right.barh(places, [row.get("edge / noise", np.nan) for row in facts], 0.6, color=_figures.BLUE)
-    right.set_title("Answer to an edge over answer to noise")
-    left.set_yticks(places, names)
-    for one in (left, right):
-        one.set_xlim(0)
-        one.grid(axis="x", lw=0.4)
-        one.set_axisbelow(True)
+    left.legend(title="noise, std", frameon=False, loc="lower right")
+    left.set_xlabel("how far from its place the edge is found: pixels, RMS")
+    right.set_xlabel("answer to an edge over answer to noise of std 1")
+    for place, row in zip(places, facts, strict=True):
+        answer = row.get("edge / noise")
+        if answer is None:
+            right.text(0, place, " has no magnitude", va="center", color=_figures.GREY)
+        else:
+            right.barh(place, answer, 0.6, color=_figures.BLUE)
+            right.text(answer, place, f" {answer:.2f}", va="center")
+    left.set_yticks(places, [TITLES[row["detector"]].format(sigma) for row in facts])
+    right.tick_params(left=False)
+    left.grid(axis="x", lw=0.4)
+    left.set_axisbelow(True)
+    left.set_xlim(0)
+    right.margins(x=0.15)
 
 
 def noise_colours(count):
@@ -402,15 +421,14 @@ def noise_colours(count):
     return [colormaps["viridis"](place) for place in np.linspace(0, 0.9, count)]
 
 
-def draw(photos, found, facts, turned, asked, noises):
+def draw(photos, squares, found, facts, turned, asked, noises):
     """The whole page: photographs, polar plots, dots."""
     from matplotlib import rc_context
 
     with rc_context(_figures.STYLE):
-        figure, parts = _figures.page([4.45] * len(photos) + [2.15, 3.0])
+        figure, parts = _figures.page([4.55] * len(photos) + [2.3, 3.3])
         for part, (path, photo) in zip(parts, photos.items(), strict=False):
-            grey = _figures.luminance(photo)
-            draw_photo(part, path, photo, grey, _figures.crop(path, photo, asked.crop, 128), found, asked.sigma)
+            draw_photo(part, path, photo, squares[path], found, asked.sigma)
         draw_polars(parts[-2], turned, facts, asked.sigma)
         draw_noise(parts[-1], facts, noises, asked.sigma)
         _figures.save(figure, asked.output, "edges.jpg")
@@ -418,18 +436,18 @@ def draw(photos, found, facts, turned, asked, noises):
 
 def main():
     made = _figures.parser(DESCRIPTION, EPILOG, "edges")
-    made.add_argument("--sigma", metavar="S", type=_figures.positive(0), default=1.0,
-                      help="pixels, of the Gaussians in gaussian, LoG, DoG and canny (default: %(default)s)")  # fmt: skip
-    made.add_argument("--noise", metavar="S", nargs="+", type=_figures.positive(0), default=[0.05, 0.1, 0.2],
-                      help="standard deviations of the noise on the disc, beside none (default: 0.05 0.1 0.2)")  # fmt: skip
+    made.add_argument("--sigma", metavar="S", type=_figures.positive(10), default=1.0,
+                      help="pixels, of gaussian, LoG, DoG, canny (default: %(default)s)")  # fmt: skip
+    made.add_argument("--noise", metavar="S", nargs="+", type=_figures.positive(10), default=[0.05, 0.1, 0.2],
+                      help="on the disc, standard deviations (default: 0.05 0.1 0.2)")  # fmt: skip
     asked = _figures.arguments(made)
     photos = {path: _figures.read(path) for path in asked.photos}
-    for path, photo in photos.items():
-        _figures.crop(path, photo, asked.crop, 1)  # refused before the work, not after
+    squares = {path: _figures.crop(path, photo, asked.crop, 128) for path, photo in photos.items()}
+    _figures.make_folder(asked.output)
 
     cv2 = _figures.optional("cv2")
     _figures.say_missing({"OpenCV": cv2})
-    found, noises = detectors(asked.sigma, cv2), [0.0, *asked.noise]
+    found, noises = detectors(asked.sigma, cv2), [0.0, *sorted(set(asked.noise))]
     scenes, disc = {blur: steps(blur) for blur in (0, SOFT)}, Disc()
     greys = [_figures.luminance(photo) for photo in photos.values()]
     facts, turned = [], {}
@@ -438,13 +456,20 @@ def main():
         if answers:
             turned[detector.name] = answers
         facts.append(known | compare(detector, greys, asked.repeat))
+    print_tables(facts, noises, ["imfilt", "scikit-image", *["OpenCV"] * bool(cv2)])
+    _figures.write_table(asked.output, "edges.csv", facts)
+    draw(photos, squares, found, facts, turned, asked, noises)
 
-    print(_figures.markdown(columns := {
+
+def print_tables(facts, noises, libraries):
+    known = {
         "detector": "", "gain": ".4f", "rotation error, sharp %": ".1f", "rotation error, soft %": ".1f",
-        "angle error, sharp °": ".2f", "angle error, soft °": ".2f", "noise answer": ".3f", "edge / noise": ".2f",
+        "angle error, sharp deg": ".2f", "angle error, soft deg": ".2f", "noise answer": ".3f", "edge / noise": ".2f",
         **{off_by(noise): ".3f" for noise in noises},
-    }, facts), end="\n\n")  # fmt: skip
-    print(_figures.markdown(columns, facts))
+    }  # fmt: skip
+    beside = {f"{name} ms": ".1f" for name in libraries} | {f"differs from {name}": ".1e" for name in libraries[1:]}
+    for columns in (known, {"detector": "", **beside}):
+        print(_figures.markdown(columns, facts), end="\n\n")
 
 
 if __name__ == "__main__":

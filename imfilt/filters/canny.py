@@ -68,6 +68,17 @@ def _parts(first, last, n, small):
             yield slice(begin - first, end - first), at
 
 
+@lru_cache(maxsize=64)
+def _given_back(kernels, shape, real, cval):
+    """The Gaussian of an image of ones inside a constant border."""
+    ones = np.empty(shape, real)
+    steps = _steps(kernels, shape, np.dtype(bool), real, borders.MODES["constant"], cval)
+    _through(steps, np.ones(shape, bool), 0, ones, 0)
+    ones += np.finfo(real).eps
+    ones.flags.writeable = False
+    return ones
+
+
 def _smoother(array, sigmas, mask, border, cval, real):
     """What fills a strip with rows of the smoothed image, and the plans that it follows.
 
@@ -82,10 +93,7 @@ def _smoother(array, sigmas, mask, border, cval, real):
     # Without a mask the Gaussian of ones is the same in all pixels that are far from the border.
     radii = steps[0].frame.top, steps[-1].frame.left
     small = tuple(min(n, 2 * radius + 1) for n, radius in zip(shape, radii, strict=True))
-    ones = np.empty(small if constant and mask is None else (0, 0), real)
-    if ones.size:
-        _through(_steps(kernels, small, np.dtype(bool), real, border, cval), np.ones(small, bool), 0, ones, 0)
-        ones += eps
+    ones = _given_back(kernels, small, real, cval) if constant and mask is None else None
 
     def smooth(strip, first):
         if mask is None:
