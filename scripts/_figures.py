@@ -133,7 +133,7 @@ def _pixels(image):
     deep = image.mode == "F" or image.mode.startswith("I")
     if deep:  # floats that go beyond 1, and integers beyond 16 bits: the largest becomes 1
         numbers = np.asarray(image, np.float32)
-        full = 1.0 if image.mode == "F" else 255.0
+        full = 1.0 if image.mode == "F" else 65535.0
         return np.clip(numbers / max(full, numbers.max()), 0, 1)
     grey = image.mode in ("1", "L", "LA")
     if image.has_transparency_data:

@@ -382,6 +382,7 @@ def draw_polars(part, turned, facts, sigma):
             one.plot(closed, np.append(answer, answer[0]) / answer.mean(), color=colour, lw=1.6, ls=line)
             text = f"{kind} {row[f'rotation error, {kind} %']:.1f} %"
             one.text(0.5, -0.06 - 0.16 * place, text, color=colour, ha="center", va="top", transform=one.transAxes)
+        one.set_anchor("N")  # what is below is not seen by the layout
         one.set_ylim(0.6, 1.12)
         one.set_yticks([0.7, 0.8, 0.9, 1.0, 1.1], [])
         one.set_xticks(np.radians(np.arange(0, 360, 45)), [])
@@ -426,7 +427,7 @@ def draw(photos, squares, found, facts, turned, asked, noises):
     from matplotlib import rc_context
 
     with rc_context(_figures.STYLE):
-        figure, parts = _figures.page([4.55] * len(photos) + [2.3, 3.3])
+        figure, parts = _figures.page([4.55] * len(photos) + [2.4, 3.3])
         for part, (path, photo) in zip(parts, photos.items(), strict=False):
             draw_photo(part, path, photo, squares[path], found, asked.sigma)
         draw_polars(parts[-2], turned, facts, asked.sigma)
