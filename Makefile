@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(wildcard imfilt/*.pyx imfilt/*.pxd imfilt/*.h imfilt/*.py imfilt/*/*.py imfilt/*.pyi)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint figures bench clean
 
 demo: $(BIN)/.built
 	mkdir -p build/demo
@@ -23,6 +23,11 @@ lint: $(BIN)/.tested
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python scripts/check_layers.py
+
+figures: $(BIN)/.built
+	$(BIN)/python -m pip install --quiet -e ".[figures]"
+	$(BIN)/python scripts/compare_edges.py
+	$(BIN)/python scripts/compare_upscaling.py
 
 bench: $(BIN)/.built
 	$(BIN)/python -m pip install --quiet -e ".[bench]"

@@ -69,6 +69,14 @@ def operations():
         "separable 15 + 15": (UHD, 0, partial(imfilt.separable, column=normal(15), row=normal(15))),
         "sobel": (UHD, 0, imfilt.sobel),
         "gaussian 10": (UHD, 0, partial(imfilt.gaussian, sigma=10)),
+        "gaussian 3, alpha": (UHD, 4, partial(imfilt.gaussian, sigma=3, alpha=True)),
+        "sobel, weights": (UHD, 0, partial(imfilt.sobel, weights="finite")),
+        "box 101": (UHD, 0, partial(imfilt.box, size=101)),
+        "unsharp_mask 3": (UHD, 0, partial(imfilt.unsharp_mask, radius=3)),
+        "canny": (UHD, 0, imfilt.canny),
+        "kirsch": (UHD, 0, imfilt.kirsch),
+        "upscale x2 bicubic": (HD, 3, partial(imfilt.upscale, factor=2)),
+        "downscale /2 bicubic": (UHD, 3, partial(imfilt.downscale, factor=2)),
     }  # fmt: skip
 
 

@@ -48,26 +48,47 @@ ctypedef struct Separable:
     char* row_weights
     char* middle                       # block lines of each phase of each term
     Py_ssize_t middle_step
+    char* whole                        # block lines before they are taken apart into phases
+    Py_ssize_t whole_step
     const char** picks                 # a pointer for each tap of each line
     const char** sources               # and for each tap of the rows
+
+
+cdef inline void take_apart(const char* src, Py_ssize_t step, char* dst, Py_ssize_t channels, Py_ssize_t pixels,
+                            const vec* unused) noexcept nogil:
+    """Every `step`-th number of a line, and those of its pixel, side by side."""
+    if vec is vf32:
+        pick(<const float*>src, step, <float*>dst, channels, pixels, channels, NULL)
+    else:
+        pick(<const double*>src, step, <double*>dst, channels, pixels, channels, NULL)
 
 
 cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
                           Py_ssize_t nbytes, vec* unused) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    cdef Py_ssize_t r, p, i, t, n, first, reach = padded(nbytes + (s.columns - 1) // s.stride_x * s.cell)
+    cdef Py_ssize_t r, p, i, t, n, first, pixels, reach = padded(nbytes + (s.columns - 1) * s.pixel)
     cdef const char* ahead = s.ahead if count == 1 else NULL
-    if s.in_place:  # nothing beyond the last pixel is ours to read
-        reach = max(s.numbers * s.size, VECTOR_BYTES) + (s.columns - 1) * s.cell
-    for p in range(k.phases):
-        for r in range(k.terms):
-            first, n = k.tall[r], k.tall[r + 1] - k.tall[r]
+    cdef char* lines = k.whole
+    if s.stride_x > 1:
+        reach = padded(((s.numbers // s.channels - 1) * s.stride_x + s.columns) * s.pixel)
+    elif s.in_place:  # nothing beyond the last pixel is ours to read
+        reach = max(s.numbers * s.size, VECTOR_BYTES) + (s.columns - 1) * s.pixel
+    for r in range(k.terms):
+        first, n = k.tall[r], k.tall[r + 1] - k.tall[r]
+        for i in range(count):
+            for t in range(n):
+                k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]]
+        if s.stride_x == 1:
+            lines = k.middle + r * s.block * k.middle_step
+        fir_rows(k.picks, n, count, n, <const vec*>k.column_weights + first, parity(k.column + first, n), NULL,
+                 False, lines, k.middle_step if s.stride_x == 1 else k.whole_step, ahead, reach)
+        ahead = NULL
+        for p in range(k.phases if s.stride_x > 1 else 0):
+            pixels = (reach // s.pixel - p + s.stride_x - 1) // s.stride_x
             for i in range(count):
-                for t in range(n):
-                    k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]] + column_at(s, 0, p)
-            fir_rows(k.picks, n, count, n, <const vec*>k.column_weights + first, parity(k.column + first, n), NULL,
-                     False, k.middle + (r * k.phases + p) * s.block * k.middle_step, k.middle_step, ahead, reach)
-            ahead = NULL
+                take_apart(k.whole + i * k.whole_step + p * s.pixel, s.stride_x * s.channels,
+                           k.middle + ((r * k.phases + p) * s.block + i) * k.middle_step, s.channels, pixels,
+                           <const vec*>s.scale_vector)
 
 
 cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
@@ -138,15 +159,20 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     k.parity = parity(given, rows)
     s.in_place = (s.stride_x == 1 and s.packed and kind_of(src) == b"f" and s.itemsize == s.size
                   and s.width * s.pixel >= IN_PLACE_BYTES)
+    # A line is made from whole rows, and then taken apart: strides cost that once for each line, not for each row.
+    if s.stride_x > 1:
+        arrange(&s, 1, s.pixel, s.stride_x * s.size, 1, s.channels)
     with nogil:
-        k.middle_step = s.line_step
+        k.middle_step = k.whole_step = s.line_step
         memory = scratch(lined(k.terms * k.phases * s.block * k.middle_step) + lined(columns * VECTOR_BYTES)
+                         + lined(s.block * k.whole_step if s.stride_x > 1 else 0)
                          + lined(rows * VECTOR_BYTES)
                          + lined(s.block * k.tallest * <Py_ssize_t>sizeof(void*))
                          + lined(rows * <Py_ssize_t>sizeof(void*)) + lined(k.terms * <Py_ssize_t>sizeof(int)))
         left = memory
         if memory != NULL:
             k.middle = take(&left, k.terms * k.phases * s.block * k.middle_step)
+            k.whole = take(&left, s.block * k.whole_step if s.stride_x > 1 else 0)
             k.column_weights = take(&left, columns * VECTOR_BYTES)
             k.row_weights = take(&left, rows * VECTOR_BYTES)
             k.picks = <const char**>take(&left, s.block * k.tallest * <Py_ssize_t>sizeof(void*))
@@ -157,12 +183,12 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             if s.wide:
                 spread(k.column, columns, <vf64*>k.column_weights)
                 spread(given, rows, <vf64*>k.row_weights)
-                status = sweep(&s, &k, read_parts, <begin_block>separable_block[vf64],
+                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf64],
                                <make_line>separable_line[vf64])
             else:
                 spread(k.column, columns, <vf32*>k.column_weights)
                 spread(given, rows, <vf32*>k.row_weights)
-                status = sweep(&s, &k, read_parts, <begin_block>separable_block[vf32],
+                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf32],
                                <make_line>separable_line[vf32])
         free(memory)
     if status < 0:

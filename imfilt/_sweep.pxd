@@ -245,7 +245,10 @@ cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept 
 
 cdef inline void pick(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_t dst_step, Py_ssize_t pixels,
                       Py_ssize_t channels, const Py_ssize_t* picks) noexcept nogil:
-    """Copies pixels, steps in numbers; channel c from picks[c], or from c for NULL."""
+    """Copies pixels, steps in numbers; channel c from picks[c], or from c for NULL.
+
+    Behind both rows is room for sixteen bytes.
+    """
     cdef Py_ssize_t x, c
     if channels == 1:
         src += picks[0] if picks != NULL else 0
@@ -255,6 +258,9 @@ cdef inline void pick(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_
         for x in range(pixels):
             for c in range(channels):
                 dst[x * dst_step + c] = src[x * src_step + picks[c]]
+    elif dst_step == channels and channels * <Py_ssize_t>sizeof(real) <= 16:
+        for x in range(pixels):  # what is too much is written over by the next pixel
+            memcpy(dst + x * dst_step, src + x * src_step, 16)
     else:
         for x in range(pixels):
             for c in range(channels):
@@ -366,7 +372,7 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
     cdef Py_ssize_t gathered = 1 if s.packed else s.span * s.channels * s.itemsize
     cdef Py_ssize_t narrowed = s.chunk * s.dst_itemsize if s.streamed else 1
     cdef Py_ssize_t pointers = slots * <Py_ssize_t>sizeof(void*), indices = s.span * <Py_ssize_t>sizeof(Py_ssize_t)
-    cdef Py_ssize_t x0 = 0, x1, x, y, count, pixels, i, first, last, loaded, numbers
+    cdef Py_ssize_t x0 = 0, x1, x, y, count, pixels, i, first, last, loaded, numbers, cut
     cdef bint in_place
     cdef char* dst
     cdef int status = -1
@@ -410,7 +416,9 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
                         numbers = (x1 - x0) * s.out_channels - x  # so that no line is shorter than a vector
                     if s.streamed and s.write == NULL and s.grain == 1 and (<size_t>dst) % 64:
                         # From here to the next whole line of cache, then on from there.
-                        numbers = min(numbers, (64 - <Py_ssize_t>((<size_t>dst) % 64)) // s.size)
+                        cut = (64 - <Py_ssize_t>((<size_t>dst) % 64)) // s.size
+                        if not in_place or (x1 - x0) * s.out_channels - x - cut >= VECTOR_BYTES // s.size:
+                            numbers = min(numbers, cut)
                     for i in range(last - first):
                         rows[i] = NULL
                         if in_place:

@@ -76,7 +76,8 @@ def upscale(
     in the middle of the pixels that its pixel becomes; if of the stride and the size of the kernel
     one is odd, half a pixel further down or to the right.
 
-    NaN and infinity reach every pixel of the result that has taps on them, though such a tap be 0.
+    NaN and infinity reach every pixel of the result that has taps on them, though such a tap be 0, if others lie on
+    both sides of it. uint8 from uint8 is within 0.6 of the exact value.
 
     Keys: "Cubic convolution interpolation for digital image processing", IEEE Transactions on Acoustics, Speech, and
     Signal Processing 29(6), 1981. Mitchell and Netravali: "Reconstruction filters in computer graphics", SIGGRAPH 1988.

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import imfilt
-from imfilt._engine import isa, plan, threads
+from imfilt import kernels
+from imfilt._engine import isa, plan, threads, twin
 from imfilt.filters import edges
 
 RESULTS = DTYPES[1:]
@@ -360,6 +361,30 @@ def test_no_byte_beside_the_arrays_is_touched(build, name, at_end):
                         call(name, image, mode=mode, out=out, **more)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="uses mprotect")
+@pytest.mark.parametrize("loop", ["separable", "direct"])
+def test_long_rows_that_are_read_in_place_end_where_they_end(build, loop):
+    """Strips of all widths, also where a plan would not cut; results that begin anywhere, written around the caches."""
+    if build == "numpy":
+        pytest.skip("NumPy's own loops")
+    kernel = {
+        "separable": edges.derivative_kernel(kernels.SOBEL, (0,), "unit"),
+        "direct": edges.cross_kernel(edges.CROSS[:1], "unit"),
+    }[loop]
+    rng, f4 = np.random.default_rng(12), np.dtype("f4")
+    image = guarded(rng.standard_normal((3, 2518), np.float32), True)
+    step = plan.make(kernel, (3, 2518, 1), f4, f4, 1, 0.0, False, (3, 2518), isa.core.LANES).steps[0]
+    assert step.loop == loop
+    want = np.zeros_like(image)
+    getattr(twin, loop)(image, want, step.frame, *step.taps, 0, 3)
+    for strip in range(70, 170):
+        frame = step.frame._replace(strip=strip, chunk=strip, streamed=True)
+        for offset in range(1, 16, 2):
+            out = np.zeros(3 * 2518 + offset, np.float32)[offset:].reshape(3, 2518)
+            getattr(isa.core, loop)(image, out, frame, *step.taps, 0, 3)
+            assert_same_bits(out, want, f"{loop} {strip} {offset}")
+
+
 @pytest.mark.parametrize("build_of", [name for name in isa.usable() if name != "numpy"])
 def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
     before = isa.active
@@ -376,7 +401,7 @@ def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
             with pytest.raises((ValueError, TypeError)):
                 core.gradient(src, dst, frame, *taps, y0, y1)
             with pytest.raises((ValueError, TypeError)):
-                core.separable(src, dst, frame, *taps, 1, np.arange(3), np.arange(3), y0, y1)
+                core.separable(src, dst, frame, *taps, *[np.arange(3)] * 2, *[np.array([0, len(taps[0])])] * 2, y0, y1)
 
         refused(y1=9)
         refused(y0=-1)
