@@ -108,7 +108,7 @@ def _smoother(array, sigmas, mask, border, cval, real):
         with np.errstate(all="ignore"):
             if mask is not None:
                 strip /= known + eps
-            elif constant:
+            elif ones is not None:
                 for ys, small_ys in _parts(first, first + len(strip), shape[0], small[0]):
                     for xs, small_xs in _parts(0, shape[1], shape[1], small[1]):
                         strip[ys, xs] /= ones[small_ys, small_xs]
