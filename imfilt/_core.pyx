@@ -14,13 +14,14 @@ from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (DENSE_ROWS, DENSE_VECTORS, Dense, VECTOR_BYTES, add_rows, blend_rows, dense_tile, divide_bytes, fir_rows, gradient_row, largest, lift, mix_tile,
-                           norm_row, periodic_rows, reciprocal, round_bytes, scaled_sum, slide, sum_along, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT, sum_upwards,
-                           suppress_row, term_rows, Tile, TILE_PIXELS, vec, vf32, vf64, widen_sums, window_levels,
-                           window_sums, SHUFFLES, shuffle_f32)
-from imfilt._sweep cimport (Sweep, CONSTANT, arrange, as_bytes, begin_block, column_at, indices, lined, kind_of, load_row, make_line, padded,
-                            parity, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch, spread,
-                            steps_once, stream_bytes, sweep, take, taps)
+from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS, divide_bytes, fir_rows,
+                           gradient_row, largest, lift, mix_tile, norm_row, periodic_rows, reciprocal, round_bytes,
+                           scaled_sum, shuffle_f32, SHUFFLES, slide, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT,
+                           sum_along, sum_upwards, suppress_row, term_rows, Tile, TILE_PIXELS, vec, VECTOR_BYTES, vf32,
+                           vf64, widen_sums, window_levels, window_sums)
+from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, indices, kind_of, lined, load_row,
+                            make_line, padded, parity, pick, prepare, read_parts, read_row, row_bytes, same_channels,
+                            scratch, spread, steps_once, stream_bytes, Sweep, sweep, take, taps)
 
 cnp.import_array()
 

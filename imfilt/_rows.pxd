@@ -252,7 +252,8 @@ cdef inline void slide(uint16_t* sums, const uint8_t* entering, const uint8_t* l
             sums[x] = <uint16_t>(sums[x] + entering[x] - leaving[x])
 
 
-cdef inline void sum_along(const uint16_t* columns, uint16_t* out, Py_ssize_t count, Py_ssize_t step, Py_ssize_t n) noexcept nogil:
+cdef inline void sum_along(const uint16_t* columns, uint16_t* out, Py_ssize_t count, Py_ssize_t step,
+                           Py_ssize_t n) noexcept nogil:
     """Sums of `count` numbers `step` apart, for n of them; behind `out` is room for three times as many with their margins.
 
     The binary digits of `count` say which windows of 1, 2, 4 ... numbers to add up.
@@ -395,14 +396,17 @@ cdef inline Py_ssize_t window_levels(Py_ssize_t count) noexcept nogil:
 cdef inline void add_four(const char* row, Py_ssize_t apart, char* out, Py_ssize_t nbytes, vec unused) noexcept nogil:
     """The sum of four numbers `apart` bytes from each other, in whole vectors."""
     cdef Py_ssize_t n
+    cdef vec s
     cdef const char* at = row
     for n in range(nbytes // VECTOR_BYTES):
-        (<vec*>out)[0] = (((<const vec*>at)[0] + (<const vec*>(at + apart))[0]) + (<const vec*>(at + 2 * apart))[0]) + (<const vec*>(at + 3 * apart))[0]
+        s = ((<const vec*>at)[0] + (<const vec*>(at + apart))[0]) + (<const vec*>(at + 2 * apart))[0]
+        (<vec*>out)[0] = s + (<const vec*>(at + 3 * apart))[0]
         at += VECTOR_BYTES
         out += VECTOR_BYTES
 
 
-cdef inline void add_all(const char** rows, Py_ssize_t x, Py_ssize_t count, char* out, Py_ssize_t width, vec unused) noexcept nogil:
+cdef inline void add_all(const char** rows, Py_ssize_t x, Py_ssize_t count, char* out, Py_ssize_t width,
+                         vec unused) noexcept nogil:
     cdef vec[4] s
     cdef Py_ssize_t i, t
     for i in range(width):
