@@ -499,8 +499,16 @@ def test_a_forked_child_computes_on_threads_of_its_own():
     subprocess.run([sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)], check=True, timeout=60)
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C as at a terminal: a process that a shell started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_an_interrupt_stops_the_call_and_nothing_writes_afterwards(monkeypatch, workers):
+def test_an_interrupt_stops_the_call_and_nothing_writes_afterwards(monkeypatch, interruptible, workers):
     """The signal comes while the first band is at work."""
     done = []
 
