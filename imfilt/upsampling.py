@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     Factor = int | float | str | Fraction
     Method = str | tuple[str, float] | ArrayLike
 
+LARGEST_STRIDE = 1024  # of a gain map, which has as many numbers squared
+
 
 @fill
 def upscale(
@@ -259,13 +261,18 @@ def upsample_gain(kernel: Method, stride: int | tuple[int, int]) -> np.ndarray:
     array([[4., 4.],
            [4., 4.]])
     """
-    chosen = checks.interpolation(kernel, interpolants.NAMES, True)
-    down, along = steps = checks.steps(stride, "stride")
+    chosen = checks.interpolation(kernel, interpolants.NAMES, True, "kernel")
+    steps = checks.steps(stride, "stride")
+    for one in steps:
+        checks.within(one, "stride", 1, LARGEST_STRIDE)
     if not isinstance(chosen, np.ndarray):
         chosen = upsample_kernel(chosen, steps)
     elif chosen.ndim == 1:
         chosen = np.outer(chosen, chosen)
-    return np.array([[chosen[r::down, c::along].sum() for c in range(along)] for r in range(down)])
+    gain = np.zeros(steps)
+    rows, columns = (np.arange(n) % step for n, step in zip(chosen.shape, steps, strict=True))
+    np.add.at(gain, (rows[:, None], columns), chosen)
+    return gain
 
 
 def pixel_shuffle(image: ArrayLike, factor: int | tuple[int, int], *, channel_axis: int = -1) -> np.ndarray:

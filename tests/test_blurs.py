@@ -258,3 +258,13 @@ def test_images_without_pixels_and_results_in_place():
         want = function(image, argument)
         assert function(image, argument, out=image) is image
         np.testing.assert_array_equal(image, want)
+
+
+@pytest.mark.parametrize("size", [7, 9, 15, (6, 11)])
+def test_16_bit_means_are_the_nearest_level(size):
+    image = np.random.default_rng(5).integers(0, 65536, (40, 60), np.uint16)
+    rows, columns = (size, size) if isinstance(size, int) else size
+    padded = np.pad(image.astype(np.int64), ((rows // 2, rows), (columns // 2, columns)), "symmetric")
+    sums = np.lib.stride_tricks.sliding_window_view(padded, (rows, columns)).sum(axis=(2, 3))[:40, :60]
+    got = imfilt.uniform(image, size, dtype="uint16", preserve_range=True).astype(np.int64)
+    assert (np.abs(2 * (got * rows * columns - sums)) <= rows * columns).all()

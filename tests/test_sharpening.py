@@ -181,3 +181,16 @@ def test_images_without_pixels_and_results_in_place():
         want = function(image)
         assert function(image, out=image) is image
         np.testing.assert_array_equal(image, want)
+
+
+def test_numbers_are_not_texts_nor_beyond_what_leaves_digits_for_the_image():
+    image = np.ones((3, 3), np.float32)
+    for call in (lambda n: imfilt.unsharp_mask(image, 1, n), lambda n: imfilt.emboss(image, strength=n)):
+        with pytest.raises(ValueError, match="must be between"):
+            call(1e300)
+        with pytest.raises(TypeError, match="must be a number, not '2'"):
+            call("2")
+    with pytest.raises(ValueError, match="amount must be between"):
+        imfilt.sharpen(image, 1e300)
+    with pytest.raises(TypeError, match="cval must be a number"):
+        imfilt.sharpen(image, cval="1")

@@ -168,3 +168,8 @@ def test_a_kernel_is_complex():
 def test_images_without_pixels():
     for shape in ((0, 4), (3, 0), (0, 0), (2, 3, 0)):
         assert [part.shape for part in imfilt.gabor(np.zeros(shape, np.float32), 0.1)] == [shape] * 2
+
+
+def test_a_sigma_whose_square_vanishes_is_refused():
+    with pytest.raises(ValueError, match="smaller of the sigmas must be between"):
+        imfilt.gabor_kernel(0.1, sigma_x=1e-200, sigma_y=1)

@@ -582,3 +582,15 @@ def test_bytes_take_the_loop_of_their_own():
         border = borders.MODES["constant"]
         made = plan.make(kernel, (40, 50, 3), source, result, border, cval, True, (80, 100), 16)
         assert made.steps[0].loop == loop, (source, result, cval)
+
+
+def test_gain_of_a_large_stride_is_quick_and_one_too_large_is_refused():
+    gain = upsample_gain(np.ones((3, 2)), 1024)
+    assert gain.shape == (1024, 1024)
+    assert gain.sum() == 6
+    assert (gain[:3, :2] == 1).all()
+    with pytest.raises(ValueError, match="stride must be between 1 and 1024, not 1025"):
+        upsample_gain(np.ones((3, 3)), 1025)
+    for wrong in (np.full((3, 3), np.nan), "foo"):
+        with pytest.raises(ValueError, match="kernel must be"):
+            upsample_gain(wrong, 2)

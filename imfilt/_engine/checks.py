@@ -88,9 +88,11 @@ def spatial_axes(axis):
 def real_number(value, name):
     """A finite float."""
     try:
-        number = float(value)
+        number = float(value) if not isinstance(value, str | bytes) else None
     except (TypeError, ValueError):
-        raise TypeError(f"{name} must be a number, not {value!r}") from None
+        number = None
+    if number is None:
+        raise TypeError(f"{name} must be a number, not {value!r}")
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, not {value!r}")
     return number
@@ -99,9 +101,12 @@ def real_number(value, name):
 def constant(cval):
     """A border constant: any float, infinite and NaN included."""
     try:
-        return float(cval)
+        number = float(cval) if not isinstance(cval, str | bytes) else None
     except (TypeError, ValueError):
-        raise TypeError(f"cval must be a number, not {cval!r}") from None
+        number = None
+    if number is None:
+        raise TypeError(f"cval must be a number, not {cval!r}")
+    return number
 
 
 def pair(value, name, convert):
@@ -508,10 +513,10 @@ def whole_factors(factors, name, why):
 SHARPEST = -2.0  # bicubic's a: twice that of the sharpest in use
 
 
-def interpolation(value, names, kernels):
+def interpolation(value, names, kernels, name="method"):
     """The name of an interpolation function, or ("bicubic", a); with `kernels`, also taps or a kernel, as float64."""
     wrong = (
-        f"method must be one of {', '.join(map(repr, names))}, ('bicubic', a) with {SHARPEST:g} <= a <= 0"
+        f"{name} must be one of {', '.join(map(repr, names))}, ('bicubic', a) with {SHARPEST:g} <= a <= 0"
         + ", taps or a two-dimensional kernel" * kernels + f", not {value!r}"
     )  # fmt: skip
     if isinstance(value, str):
@@ -519,15 +524,15 @@ def interpolation(value, names, kernels):
             raise ValueError(wrong)
         return value
     if isinstance(value, tuple | list) and value and isinstance(value[0], str):
-        a = real_number(value[1], "a of method") if len(value) == 2 else math.nan
+        a = real_number(value[1], f"a of {name}") if len(value) == 2 else math.nan
         if value[0] != "bicubic" or not SHARPEST <= a <= 0:
             raise ValueError(wrong)
         return "bicubic", a
     if not kernels or value is None:
         raise TypeError(wrong)
-    array = _numbers(value, "method")
+    array = _numbers(value, name)
     if array.ndim not in (1, 2) or not array.size:
-        raise ValueError(f"method, as a kernel, must have one dimension or two, and a tap, not shape {array.shape}")
+        raise ValueError(f"{name}, as a kernel, must have one dimension or two, and a tap, not shape {array.shape}")
     return array
 
 

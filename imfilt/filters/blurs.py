@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 LARGEST_SIZE = 10_000  # what is kept of the rows of a rectangle grows with its area
+DOUBLE_FOR_16_BITS = 257.0  # times 2**16 is more than 2**24, times 2**8 it is not
 LARGEST_LENGTH = 2000
 LARGEST_RADIUS = 1000
 
@@ -29,8 +30,9 @@ def _rectangle(size, origin):
     """The mean over a rectangle; its first pixel lies size // 2 + origin from that of the result."""
     (rows, columns), (top, left) = size, (n // 2 + o for n, o in zip(size, origin, strict=True))
     frame = {"rows": rows, "columns": columns, "top": top, "left": left}
-    # Sums of whole numbers, which stay exact.
-    options = {"gain": 1 / (rows * columns), "reach": float(rows * columns)}
+    # Sums of whole numbers, which stay exact; and 16-bit means are taken in double, where single precision has no
+    # digits left to tell which of two levels is nearer.
+    options = {"gain": 1 / (rows * columns), "reach": max(float(rows * columns), DOUBLE_FOR_16_BITS)}
     options["halo"] = top, rows - 1 - top, left, columns - 1 - left
     separable = Kernel(
         (factors_stage(np.ones((1, rows)), np.ones((1, columns)), (1, 1), frame),), **options, name="separable"
@@ -73,8 +75,9 @@ def uniform(
     Notes
     -----
     The numbers are those of ``scipy.ndimage.uniform_filter``, and of OpenCV's ``blur``. Pillow's ``BoxBlur(radius)``
-    is size 2 * radius + 1 with mode "nearest". Sums of integers are exact. Each is a sum of its own pixels only: NaN
-    and infinity do not reach farther than the rectangle, and errors do not add up along the rows.
+    is size 2 * radius + 1 with mode "nearest". Sums of integers are exact; a mean that lies halfway between two
+    integers may become either, where the rectangle has an even number of pixels. Each is a sum of its own
+    pixels only: NaN and infinity do not reach farther than the rectangle, and errors do not add up along the rows.
 
     Examples
     --------

@@ -25,6 +25,13 @@ MIDDLE_GREY = 128 / 255
 _SAME = direct_kernel(((0, 0, 1.0),))
 
 
+MOST = 1e9  # beyond, float32 has no digits left for the image itself
+
+
+def _strength(value, name):
+    return checks.within(checks.real_number(value, name), name, -MOST, MOST)
+
+
 @lru_cache(maxsize=256)
 def _unsharp(sigmas, amount):
     checks.kernel_size(sigmas, TRUNCATE, (0, 0))
@@ -76,7 +83,7 @@ def unsharp_mask(
     array([0.2  , 0.2  , 0.136, 0.864, 0.8  , 0.8  ])
     """
     sigmas = checks.pair(radius, "radius", checks.not_negative)
-    kernel = _unsharp(sigmas, checks.real_number(amount, "amount"))
+    kernel = _unsharp(sigmas, _strength(amount, "amount"))
     array, axis = checks.as_image(image, channel_axis)
     clip = {}
     if not preserve_range:
@@ -139,7 +146,7 @@ def sharpen(
            [-0.125,  2.   , -0.125],
            [-0.125, -0.125, -0.125]])
     """
-    amount = checks.real_number(amount, "amount")
+    amount = _strength(amount, "amount")
     array, axis = checks.as_image(image, channel_axis)
     return apply(
         _sharpen(amount, array.dtype, checks.result_type(dtype, out, array.dtype)), array, mode=mode, cval=cval,
@@ -205,7 +212,8 @@ def emboss(
            [128, 228, 128],
            [128, 128, 128]], dtype=uint8)
     """
-    angle, strength, offset = map(checks.real_number, (angle, strength, offset), ("angle", "strength", "offset"))
+    angle, offset = checks.real_number(angle, "angle"), checks.real_number(offset, "offset")
+    strength = _strength(strength, "strength")
     array, axis = checks.as_image(image, channel_axis)
     scale = {"channel_axis": axis, "rescale": not preserve_range}
     if weights is None and not alpha:

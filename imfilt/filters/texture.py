@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 LARGEST_RADIUS = 1000
+SMALLEST_SIGMA = 1e-100  # its square must not vanish
 
 
 def _parameters(frequency, theta, bandwidth, sigma_x, sigma_y, n_stds, offset):
@@ -32,6 +33,7 @@ def _parameters(frequency, theta, bandwidth, sigma_x, sigma_y, n_stds, offset):
         usual if sigma is None else checks.positive(sigma, name)
         for sigma, name in ((sigma_x, "sigma_x"), (sigma_y, "sigma_y"))
     ]
+    checks.within(min(sigmas), "the smaller of the sigmas", SMALLEST_SIGMA, math.inf)
     n_stds = checks.not_negative(n_stds, "n_stds")
     checks.within(n_stds * max(sigmas), "n_stds times a sigma", 0, LARGEST_RADIUS)
     return frequency, theta, *sigmas, n_stds, checks.real_number(offset, "offset")
