@@ -22,7 +22,9 @@ import numpy as np
 
 from imfilt._engine import borders, checks, dtypes, isa, plan, threads, twin
 
+# A band is at most so many rows, and so many numbers: what is made of them lies in a second-level cache.
 BAND_ROWS = 64
+BAND_NUMBERS = 1 << 17
 # Sums of weights below this part of what they could be may have lost their digits to underflow: they count as 0.
 LEAST = 1000
 LEVEL_ERROR = 1e-3  # how far the sum of taps may be from 1
@@ -131,7 +133,7 @@ def apply(kernel, array, axis, target, size, *, weights, alpha, mode, cval, resc
         y1 = min(size[0], frame.up_y)
         k = sums(steps[0], gather(0, y1, frame), 0, y1, steps[0].taps)[2]
         filtered = len(steps) == 1 and (np.abs(k - 1) < LEVEL_ERROR).all()
-    threads.run(work, _bands(size[0], frame), threads.count())
+    threads.run(work, _bands(size[0], size[1] * shape[2], frame), threads.count())
 
 
 def _one(kernel, call):
@@ -178,8 +180,8 @@ def _reach(first, last, stride, up, before, taps):
     return np.arange(first * stride // up - before, (last - 1) * stride // up - before + taps)
 
 
-def _bands(height, frame):
-    """Whole periods of phases, and tall enough that what bands read twice is little."""
-    rows = max(BAND_ROWS, 2 * frame.rows * frame.up_y // frame.stride_y)
+def _bands(height, numbers, frame):
+    """Whole periods of phases, and tall enough that what bands read twice is little; `numbers` of a row."""
+    rows = max(min(BAND_ROWS, BAND_NUMBERS // numbers), 2 * frame.rows * frame.up_y // frame.stride_y)
     rows = -(-rows // frame.up_y) * frame.up_y
     return [(y, min(y + rows, height)) for y in range(0, height, rows)]
