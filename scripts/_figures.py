@@ -6,6 +6,7 @@ Whatever goes wrong ends in `fail`, with one line. Packages that --help does not
 import argparse
 import csv
 import importlib
+import os
 import sys
 import time
 from importlib.util import find_spec
@@ -197,6 +198,18 @@ def medians(contenders, repeat):
 
 
 # ── tables and pages ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def run(main):
+    """The script, which whoever reads its output may leave, and Ctrl-C may stop, without a traceback."""
+    try:
+        main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at exit
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def markdown(columns, rows):

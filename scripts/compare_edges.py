@@ -474,4 +474,4 @@ def print_tables(facts, noises, libraries):
 
 
 if __name__ == "__main__":
-    main()
+    _figures.run(main)

@@ -328,4 +328,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    _figures.run(main)

@@ -230,3 +230,17 @@ def test_help_fits_a_terminal(folder, script):
     assert "PHOTO" in result.stdout
     assert result.stdout.isascii()
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("script", ["compare_edges.py", "compare_upscaling.py"])
+def test_a_reader_who_leaves_is_no_traceback(script, tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    photo = tmp_path / "photo.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)).save(photo)
+    with os.fdopen(writing, "w") as gone:
+        done = subprocess.run(
+            [sys.executable, SCRIPTS / script, photo], cwd=tmp_path, stdout=gone, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "PYTHONPATH": PACKAGES, "MPLCONFIGDIR": str(tmp_path)}, timeout=120,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, "")

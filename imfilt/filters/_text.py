@@ -17,21 +17,19 @@ WEIGHTS = """weights : array-like or "finite", optional
     alpha : bool, optional
         The last channel is alpha: colours count as much as they are opaque, and alpha is
         filtered itself, or kept where the filter is one for edges."""
-COMMON = (
-    WEIGHTS
-    + """
-    channel_axis : int or None, optional
+CHANNELS = """channel_axis : int or None, optional
         Where the channels of a three-dimensional image are. None says that there are none.
     preserve_range : bool, optional
         Take integers as they are. By default they are scaled as ``img_as_float`` does, so
-        that the largest number of their dtype is 1.
+        that the largest number of their dtype is 1."""
+COMMON = f"""{WEIGHTS}
+    {CHANNELS}
     dtype : dtype, optional
         Of the result. By default float64 for float64 and for 32- and 64-bit integers, else
         float32. An integer dtype receives the result at full scale (uint8: times 255),
         rounded half to even and saturated.
     out : ndarray, optional
         Receives the result; its dtype is then the result's. It may be `image`."""
-)
 RAISES = """Raises
     ------
     TypeError
@@ -39,11 +37,18 @@ RAISES = """Raises
     ValueError
         If the image is not two-dimensional with or without channels, or an argument is out
         of its range. Nothing has been written then."""
-_PARTS = {"image": IMAGE, "border": BORDER, "weights": WEIGHTS, "common": COMMON, "raises": RAISES}
+_PARTS = {
+    "image": IMAGE,
+    "border": BORDER,
+    "weights": WEIGHTS,
+    "channels": CHANNELS,
+    "common": COMMON,
+    "raises": RAISES,
+}
 
 
 def fill(function):
-    """Decorator: %(image)s, %(border)s, %(weights)s, %(common)s and %(raises)s in a docstring."""
+    """Decorator: %(image)s, %(border)s, %(weights)s, %(channels)s, %(common)s and %(raises)s in a docstring."""
     if function.__doc__:  # python -OO has none
         for name, text in _PARTS.items():
             function.__doc__ = function.__doc__.replace(f"%({name})s", text)

@@ -38,11 +38,7 @@ def gradient(
     gain : {"scikit-image", "unit"}, optional
         Of the magnitude: scikit-image's, or "unit" for the slope per pixel.
     %(weights)s
-    channel_axis : int or None, optional
-        Where the channels of a three-dimensional image are. None says that there are none.
-    preserve_range : bool, optional
-        Take integers as they are. By default they are scaled as ``img_as_float`` does, so
-        that the largest number of their dtype is 1.
+    %(channels)s
     dtype : dtype, optional
         Of both results, a floating-point one. By default float64 for float64 and for 32- and
         64-bit integers, else float32.

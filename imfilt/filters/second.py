@@ -288,11 +288,7 @@ def hessian_matrix(
         Take the derivatives of the Gaussian. Otherwise half the difference of the neighbours of a pixel of the smoothed
         image is its derivative, and again.
     %(weights)s
-    channel_axis : int or None, optional
-        Where the channels of a three-dimensional image are. None says that there are none.
-    preserve_range : bool, optional
-        Take integers as they are. By default they are scaled as ``img_as_float`` does, so
-        that the largest number of their dtype is 1.
+    %(channels)s
     dtype : dtype, optional
         Of the results. By default float64 for float64 and for 32- and 64-bit integers, else
         float32. An integer dtype receives the results at full scale (uint8: times 255),
