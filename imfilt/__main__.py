@@ -1,8 +1,6 @@
 """`python -m imfilt`."""
 
-import sys
-
-from imfilt.cli import main
+from imfilt.cli import entry
 
 if __name__ == "__main__":
-    sys.exit(main())
+    entry()

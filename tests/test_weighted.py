@@ -605,3 +605,41 @@ def test_phases_without_taps_are_0():
     got = apply(kernel, image, mode="reflect", cval=0.0, size=(15, 18), weights=np.ones(image.shape))
     assert (plain == 0).sum() == 30 * 5
     assert_within(got, plain, 1e-15)
+
+
+# --- correlate, convolve ---
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shape", [(3, 3), (4, 5), (1, 7)])
+def test_correlate_keeps_to_the_definition(mode, shape):
+    rng = np.random.default_rng(8)
+    kernel, image = rng.standard_normal(shape), rng.random((23, 31))
+    weights = holes(rng, image.shape)
+    odd = np.zeros([n | 1 for n in shape])  # the centre of n taps is tap n // 2, that of by_definition the middle
+    odd[: shape[0], : shape[1]] = kernel
+    want = by_definition(image, odd, weights, mode=mode)
+    got = imfilt.correlate(image, kernel, mode=mode, weights=weights, plan="direct")
+    assert_as_exact(got, want, 1e-11)
+    flipped = np.ascontiguousarray(odd[::-1, ::-1])
+    assert_as_exact(imfilt.convolve(image, flipped, mode=mode, weights=weights, plan="direct"), want, 1e-11)
+    assert_as_exact(imfilt.correlate(image, kernel, mode=mode, weights=weights, stride=(2, 3)), want[::2, ::3], 1e-5)
+
+
+def test_correlate_with_alpha_is_the_filter_of_the_same_taps():
+    rng = np.random.default_rng(9)
+    image = rng.random((20, 30, 4))
+    np.testing.assert_allclose(
+        imfilt.correlate(image, np.ones((3, 5)) / 15, alpha=True), imfilt.box(image, (3, 5), alpha=True), atol=1e-14
+    )
+    edges = imfilt.correlate(image, [[1, 0, -1]], alpha=True)
+    np.testing.assert_array_equal(edges[..., -1], image[..., -1])  # these taps do not sum to 1
+
+
+def test_correlate_with_weights_never_transforms():
+    image = np.ones((40, 40))
+    with pytest.raises(ValueError, match="plan must be one of 'auto', 'direct', 'fused', 'separable', not 'fft'"):
+        imfilt.correlate(image, np.ones((9, 9)), weights=image, plan="fft")
+    noise = np.random.default_rng(3).random((31, 31))
+    result = imfilt.correlate(image, noise, weights=image)
+    np.testing.assert_allclose(result, noise.sum(), rtol=1e-12)

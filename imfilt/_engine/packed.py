@@ -1,6 +1,5 @@
 """Weights as the channel-mixing loop reads them, and the ones that are kept for the next call."""
 
-import hashlib
 from collections import OrderedDict
 from threading import Lock
 
@@ -64,6 +63,8 @@ class Kept:
 
     def get(self, make, arrays, *key):
         """make(*arrays, *key), or what it gave for the same before."""
+        import hashlib  # which takes longer to load than most images to filter
+
         digest = hashlib.sha256()
         for array in arrays:
             if array is not None:

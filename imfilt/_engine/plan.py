@@ -5,6 +5,8 @@ It knows its halo (the rows and columns it reads on every side of a pixel).
 """
 
 from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, inf
@@ -225,6 +227,7 @@ def _bands(height, numbers, cost, rows):
 
 
 _plans: WeakKeyDictionary[Kernel, dict] = WeakKeyDictionary()
+_watching: ContextVar[list | None] = ContextVar("imfilt_watching", default=None)
 
 
 def make(kernel, *call, clip=NOT_CLIPPED):
@@ -239,6 +242,24 @@ def make(kernel, *call, clip=NOT_CLIPPED):
             kept.clear()
         plan = kept[call] = _make(kernel, *call)
     return plan
+
+
+@contextmanager
+def watched():
+    """The steps that are run in this context, as they come: for whoever asks how something was computed."""
+    steps: list[Step] = []
+    token = _watching.set(steps)
+    try:
+        yield steps
+    finally:
+        _watching.reset(token)
+
+
+def tell(steps):
+    """Steps are about to run."""
+    watching = _watching.get()
+    if watching is not None:
+        watching.extend(steps)
 
 
 def alone(kernel):

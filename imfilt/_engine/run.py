@@ -67,6 +67,7 @@ def apply(
         steps = plan.make(kernel, *call, clip=clip).steps
         if spare is not None and steps[0].loop == "fft" and not (np.isfinite(cval) and np.isfinite(array).all()):
             steps = plan.make(spare, *call, clip=clip).steps
+        plan.tell(steps)
 
     target = out
     if out is None or not _fits(out, axis, mixed) or np.may_share_memory(out, array):

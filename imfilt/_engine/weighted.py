@@ -57,6 +57,7 @@ def apply(kernel, array, axis, target, size, *, weights, alpha, mode, cval, resc
     shape = *pixels.shape[:2], colours + count + 1
     call = shape, real, real, plan.NONE, 0.0, False, size, isa.core.LANES
     steps = [_one(part, call) for part in kernel.parts or (kernel,)]
+    plan.tell(steps)
     windows = [_window(step) for step in steps]
     ends = tuple(end * dtypes.full_scale(target.dtype) for end in clip) if rescale else clip
     scale = dtypes.full_scale(target.dtype) if rescale else 1.0

@@ -3,46 +3,55 @@
 Only what a call needs is imported: `imfilt --help` runs without NumPy.
 """
 
-import argparse
 import os
+import signal
 import sys
+from importlib import import_module
 
 from imfilt import __version__
-from imfilt.cli import files, filters
+from imfilt.cli import catalogue
+from imfilt.cli.report import one_line
 
 USAGE, FAILED, INTERRUPTED = 2, 1, 130
 
-DESCRIPTION = """Filter photographs (PNG, JPEG, TIFF, WebP) from the shell: imfilt FILTER FILE...
+HELP = """usage: imfilt COMMAND [OPTION ...] FILE ...
 
+Filter photographs from the shell: PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PPM, and .npy.
 The result is written beside the photograph: imfilt sobel photo.png makes photo.sobel.png.
-imfilt FILTER --help tells what a filter does and which options it takes."""
-
-EXAMPLES = """examples:
-  imfilt sobel photo.jpg                    edges, in photo.sobel.jpg
+"""
+EXAMPLES = """
+examples:
+  imfilt sobel photo.jpg                                edges, in photo.sobel.jpg
   imfilt gaussian --sigma 2 photo.png -o soft.png
-  imfilt scharr --axis 1 --mode mirror scans/*.tif -o edges/"""
+  imfilt scharr --range shift scans/*.tif -o edges/     a folder, which is made
+  imfilt unsharp-mask -r holiday -o '{parent}/sharp/{name}'
+  imfilt pipe photo.jpg 'gaussian sigma=2 | sobel' -o out.png
+  curl -s https://... | imfilt kirsch - --format png > edges.png
+
+imfilt COMMAND --help tells its options, imfilt help COMMAND what it computes.
+"""
 
 
-class Parser(argparse.ArgumentParser):
-    """Errors in one line, with exit status 2."""
+def overview():
+    """What `imfilt --help` prints."""
+    import textwrap
 
-    def error(self, message):
-        self.exit(USAGE, files.one_line(f"imfilt: {message} (see {self.prog} --help)") + "\n")
+    lines = [HELP]
+    titles = catalogue.families()
+    width = max(map(len, titles)) + 2
+    for title, names in titles.items():
+        text = textwrap.wrap(" ".join(names), 96 - width, break_on_hyphens=False, break_long_words=False)
+        lines += [f"  {title if i == 0 else '':{width}}{part}" for i, part in enumerate(text)]
+    lines += ["", *(f"  {one.name:12}{one.summary}" for one in catalogue.OTHERS.values())]
+    return "\n".join(lines) + "\n" + EXAMPLES
 
-    def exit(self, status=0, message=None):
-        print(end="", flush=True)  # help for a pipe that is closed fails here, where main can see it
-        super().exit(status, message)
+
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the process, as Ctrl-C does."""
 
 
-def parser():
-    top = Parser(
-        prog="imfilt", description=DESCRIPTION, epilog=EXAMPLES, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    top.add_argument("--version", action="version", version=f"imfilt {__version__}")
-    commands = top.add_subparsers(title="filters", metavar="FILTER", dest="command", required=True)
-    filters.add_to(commands)
-    return top
+def _stop(number, _frame):
+    raise Stopped(number)
 
 
 def main(argv=None):
@@ -56,14 +65,71 @@ def main(argv=None):
     Returns
     -------
     int
-        0 when all went well, 1 when a file failed, 130 after Ctrl-C. Wrong usage exits
-        with 2.
+        0 when all went well, 1 when a file failed, 3 when there was none to filter, 130 after
+        Ctrl-C. Wrong usage exits with 2.
     """
+    argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        arguments = parser().parse_args(argv)
-        return arguments.run(arguments)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+        return _run(argv)
+    except KeyboardInterrupt as error:
+        return 128 + error.args[0] if isinstance(error, Stopped) else INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+
+
+def _run(argv):
+    if not argv:
+        return refuse("give a command and a picture, as in: imfilt sobel photo.jpg")
+    word, args = argv[0], argv[1:]
+    if word in ("-h", "--help"):
+        print(overview(), end="", flush=True)
+        return 0
+    if word == "--version":
+        print(f"imfilt {__version__}", flush=True)
+        return 0
+    name = catalogue.typed(word)
+    if name in catalogue.OTHERS:
+        place = catalogue.OTHERS[name].place
+    elif catalogue.family(name):
+        place = "filtering"
+    else:
+        from imfilt.cli.filtering import suggestion
+
+        return refuse(f"there is no command {word!r}{suggestion(word)}")
+    return import_module(f"imfilt.cli.{place}").run(name, args)
+
+
+def refuse(message):
+    """Say what is wrong with the call."""
+    print(one_line(f"imfilt: {message} (see imfilt --help)"), file=sys.stderr)
+    return USAGE
+
+
+def _mute_libraries():
+    """Let nothing but this command write to stderr: libtiff and others print what Pillow then raises."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # there is none
+        return
+    os.set_inheritable(stderr, False)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 2)
+    os.close(nothing)
+    sys.stderr = open(stderr, "w", encoding=sys.stderr.encoding, errors="backslashreplace", buffering=1)  # noqa: SIM115
+
+
+def entry():
+    """The process `imfilt`: main, with a clean end for every signal that asks for one."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _stop)
+    _mute_libraries()
+    status = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            status = status or FAILED
+    # Without waiting for files that are still being filtered after Ctrl-C, nor for what Python would tidy up.
+    os._exit(status)

@@ -1,65 +1,285 @@
-"""Which file is written for which, and the errors of one file among many."""
+"""Which files are read, which is written for each, and how nothing is lost on the way."""
 
+import glob
+import itertools
 import os
-import sys
+import stat
+import string
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_ISDIR
+from typing import NamedTuple
+
+from imfilt.images.formats import FORMATS, PictureError, by_suffix
+
+STREAM = "-"
+READS = {suffix for one in FORMATS.values() for suffix in one.suffixes} | {".mpo"}
 
 
 class FileError(Exception):
     """Why one file was not done, in one line."""
 
 
-def one_line(text):
-    """Control characters of a name or a message, escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+class Skipped(Exception):  # noqa: N818
+    """Why one file need not be done."""
 
 
-def fail(path, reason):
-    """One line on stderr."""
-    print(one_line(f"imfilt: {path}: {reason}"), file=sys.stderr)
+class Source(NamedTuple):
+    """A file to read, and the folder it was found under."""
+
+    path: str
+    root: str = ""
+
+
+class Job(NamedTuple):
+    """A file to read, and the one to write."""
+
+    source: str
+    target: str
+
+
+# --- which files are read ---
+
+
+def expand(words, recursive, word, output):
+    """The files that the arguments of a call name.
+
+    Parameters
+    ----------
+    words : list of str
+        Files, folders, patterns that the shell has left, or - for stdin.
+    recursive : bool
+        Take what is in folders.
+    word : str
+        The command. In folders, its own results of earlier calls are left out.
+    output : str or None
+        A folder of results, which is left out too.
+
+    Yields
+    ------
+    Source or (str, FileError)
+    """
+    for name in words:
+        if name == STREAM:
+            yield Source(STREAM)
+            continue
+        try:
+            is_folder = stat.S_ISDIR(os.stat(name).st_mode)
+        except (OSError, ValueError) as error:
+            found = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []
+            if not found:
+                reason = (getattr(error, "strerror", None) or "cannot be read").lower()
+                yield name, FileError(reason)
+            yield from (Source(one) for one in found if not os.path.isdir(one))
+            continue
+        if not is_folder:
+            yield Source(name)
+        elif recursive:
+            yield from _pictures_in(name, word, output)
+        else:
+            yield name, FileError("is a folder; name the pictures in it, or take all with --recursive")
+
+
+def _pictures_in(folder, word, output):
+    results = os.path.realpath(output) if output and is_folder(output) else None
+    for place, inner, names in os.walk(folder):
+        inner[:] = sorted(
+            one for one in inner if not one.startswith(".") and os.path.realpath(os.path.join(place, one)) != results
+        )
+        for name in sorted(names):
+            stem, suffix = os.path.splitext(name)
+            if suffix.lower() in READS and not name.startswith(".") and not stem.endswith(f".{word}"):
+                yield Source(os.path.join(place, name), folder)
+
+
+# --- which file is written ---
 
 
 def is_folder(output):
     return output.endswith(("/", os.sep)) or os.path.isdir(output)
 
 
-def check_input(source):
-    """Say what is wrong with a name before what follows from it."""
+def is_template(output):
+    return "{" in output and not os.path.exists(output)
+
+
+def check_template(output):
+    """Raise ValueError if a template names what there is not."""
+    fields = {"stem": "", "suffix": "", "name": "", "filter": "", "parent": "", "n": 1}
     try:
-        folder = S_ISDIR(os.stat(source).st_mode)
-    except OSError as error:
-        raise FileError((error.strerror or "cannot be read").lower()) from None
-    if folder:
-        raise FileError("is a folder; name the pictures in it")
+        for _, name, _, _ in string.Formatter().parse(output):
+            if name is not None and name not in fields:
+                raise KeyError(name)
+        output.format(**fields)
+    except (KeyError, IndexError, AttributeError, ValueError) as error:
+        raise ValueError(f"{output!r} is not a template ({error}); it may hold {', '.join(map('{{{}}}'.format, fields))}") from None
 
 
-def output_path(source, word, output):
-    """Where the result for `source` goes.
+def target_of(source, number, word, settings):
+    """Where the result for a source goes; - is stdout.
 
     Parameters
     ----------
-    source : str
+    source : Source
+    number : int
+        Of the source in the call, from 1.
     word : str
-        The filter's name, put before the suffix.
-    output : str or None
-        A file, a folder, or None for the folder of `source`.
+        The command, put before the suffix.
+    settings : Settings
+
+    Raises
+    ------
+    FileError, PictureError
+        If there is no name for it.
     """
-    source = Path(source)
-    name = f"{source.stem}.{word}{source.suffix}"
+    output = settings.output
+    if settings.in_place:
+        return os.path.realpath(source.path)
+    if output == STREAM or (output is None and source.path == STREAM):
+        return STREAM
+    path = Path("stdin" if source.path == STREAM else source.path)
+    suffix = FORMATS[settings.format].suffixes[0] if settings.format else ".jpg" if path.suffix.lower() == ".mpo" else path.suffix
+    name = f"{path.stem}.{word}{suffix}"
     if output is None:
-        return source.with_name(name)
-    return Path(output, name) if is_folder(output) else Path(output)
+        target = path.with_name(name)
+    elif is_template(output):
+        target = Path(
+            output.format(
+                stem=path.stem, suffix=suffix, name=path.name, filter=word, parent=path.parent, n=number,
+            )
+        )  # fmt: skip
+    elif is_folder(output):
+        below = os.path.relpath(path.parent, source.root) if source.root else "."
+        target = Path(output, below, name)
+    else:
+        target = Path(output)
+    if settings.format is None:
+        by_suffix(target)
+    return str(target)
 
 
-def check_output(source, path, force):
-    """Refuse to write over the input, or over another file without --force."""
-    if os.path.exists(path):  # unlike Path's, these never raise: a name may be too long
-        if os.path.samefile(source, path):
-            raise FileError("the output is the input; choose another name with -o")
-        if not os.path.isfile(path):
-            raise FileError(f"{path} is not a file")
-        if not force:
-            raise FileError(f"{path} exists; --force writes over it")
-    if not os.path.isdir(path.parent):
-        raise FileError(f"there is no folder {path.parent}")
+def jobs(sources, word, settings):
+    """What is written for each source.
+
+    A source that is itself what the call writes for another is left out: results of an earlier call are no pictures to
+    filter again.
+
+    Yields
+    ------
+    (source, Job) or (source, Exception)
+    """
+    planned, found = {}, []
+    for number, source in enumerate(sources, 1):
+        try:
+            found.append((source, target_of(source, number, word, settings)))
+        except (FileError, PictureError) as error:
+            found.append((source, error))
+    read = {_identity(source.path): source.path for source in sources if source.path != STREAM}
+    results = {
+        _identity(target) for source, target in found
+        if isinstance(target, str) and target != STREAM and _identity(target) != _identity(source.path)
+    }  # fmt: skip
+    for source, target in found:
+        if isinstance(target, Exception):
+            yield source, target
+            continue
+        own = Path(source.path).stem.endswith(f".{word}") and _identity(source.path) in results
+        if own and not settings.in_place:
+            yield source, Skipped("it is a result of this command")
+            continue
+        try:
+            _check_target(source.path, target, planned, read, word, settings)
+        except (FileError, Skipped) as error:
+            yield source, error
+            continue
+        planned[_identity(target)] = source.path
+        yield source, Job(source.path, target)
+
+
+def _identity(path):
+    return path if path == STREAM else os.path.realpath(path)
+
+
+def _check_target(source, target, planned, read, word, settings):
+    if target == STREAM:
+        return
+    identity = _identity(target)
+    if identity in planned:
+        raise FileError(f"{target} is written for {planned[identity]} already; choose a folder or a template with -o")
+    if settings.in_place:
+        if source == STREAM:
+            raise FileError("stdin has no place to write to; leave out --in-place")
+        return
+    if os.path.lexists(target):  # unlike Path's, these never raise: a name may be too long
+        if source != STREAM and os.path.exists(target) and os.path.samefile(source, target):
+            raise FileError("the output is the input; choose another name with -o, or --in-place")
+        if settings.skip_existing:
+            raise Skipped(f"{target} exists")
+        if os.path.exists(target) and not os.path.isfile(target):
+            raise FileError(f"{target} is not a file")
+        if identity in read and not Path(target).stem.endswith(f".{word}"):
+            raise FileError(f"{target} is a picture of this call; choose another name with -o")
+        if not settings.force:
+            raise FileError(f"{target} exists; --force writes over it")
+    folder = os.path.dirname(target) or "."
+    output = settings.output or ""
+    makes_folders = output.endswith(("/", os.sep)) or is_template(output) or settings.recursive
+    if not os.path.isdir(folder) and not makes_folders:
+        raise FileError(f"there is no folder {folder}")
+
+
+# --- writing ---
+
+_numbers = itertools.count()
+_partial: set = set()
+_lock = threading.Lock()
+_stopped = False
+
+
+@contextmanager
+def whole(target, durable=False):
+    """A binary file that takes the place of `target` when the block ends well, and else is gone.
+
+    Parameters
+    ----------
+    target : str
+        What stands there is untouched until then.
+    durable : bool
+        Wait until the new file is on the disk before the old one goes, lest a crash of the machine leaves neither.
+    """
+    folder, name = os.path.split(target)
+    os.makedirs(folder or ".", exist_ok=True)
+    partial = os.path.join(folder, f".imfilt-{os.getpid()}-{next(_numbers)}.part")
+    with _lock:
+        if _stopped:
+            raise KeyboardInterrupt
+        _partial.add(partial)
+    try:
+        with open(partial, "x+b") as file:
+            yield file
+            file.flush()
+            if os.path.exists(target):
+                with suppress(OSError):  # another owner's file: the mode is all that can be kept
+                    os.chmod(partial, stat.S_IMODE(os.stat(target).st_mode))
+                if durable:
+                    os.fsync(file.fileno())
+        with _lock:
+            if _stopped:
+                raise KeyboardInterrupt
+            os.replace(partial, target)
+    finally:
+        with _lock:
+            _partial.discard(partial)
+        with suppress(OSError):
+            os.unlink(partial)
+
+
+def abandon():
+    """Nothing is written from now on, and what is half written is gone."""
+    global _stopped
+    with _lock:
+        _stopped = True
+        for partial in _partial:
+            with suppress(OSError):
+                os.unlink(partial)
+

@@ -41,7 +41,12 @@ _OPTIONS = """
     plan : {"auto", "direct", "fused", "separable", "fft"}, optional
         How: the cheapest that keeps the bound on the error; or tap by tap; the same with products and sums
         rounded once, where the machine can; as a sum of columns times rows; by Fourier transform.
-        `explain_plan` says which, and why.
+        `explain_plan` says which, and why. With `weights` or `alpha` there is no "fft".
+    weights : array-like or "finite", optional
+        How much each pixel counts, from 0: normalised convolution, as the filters have it.
+    alpha : bool, optional
+        The last channel is alpha: the others count as much as they are opaque, and it is filtered itself if the taps
+        sum to 1, else kept.
     channel_axis : int or None, optional
         Where the channels of a three-dimensional image are; they are filtered one by one.
     dtype : dtype, optional
@@ -71,17 +76,23 @@ _OPTIONS = """
 def correlate(
     image: ArrayLike, kernel: ArrayLike, *, mode: str = "reflect", cval: float = 0.0,
     origin: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, stride: int | tuple[int, int] = 1,
-    plan: str = "auto", channel_axis: int | None = -1, dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+    plan: str = "auto", weights: ArrayLike | str | None = None, alpha: bool = False, channel_axis: int | None = -1,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _apply(image, kernel, False, mode, cval, origin, dilation, stride, plan, channel_axis, dtype, out)
+    return _apply(
+        image, kernel, False, mode, cval, origin, dilation, stride, plan, weights, alpha, channel_axis, dtype, out
+    )  # fmt: skip
 
 
 def convolve(
     image: ArrayLike, kernel: ArrayLike, *, mode: str = "reflect", cval: float = 0.0,
     origin: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, stride: int | tuple[int, int] = 1,
-    plan: str = "auto", channel_axis: int | None = -1, dtype: DTypeLike | None = None, out: np.ndarray | None = None,
+    plan: str = "auto", weights: ArrayLike | str | None = None, alpha: bool = False, channel_axis: int | None = -1,
+    dtype: DTypeLike | None = None, out: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    return _apply(image, kernel, True, mode, cval, origin, dilation, stride, plan, channel_axis, dtype, out)
+    return _apply(
+        image, kernel, True, mode, cval, origin, dilation, stride, plan, weights, alpha, channel_axis, dtype, out
+    )  # fmt: skip
 
 
 correlate.__doc__ = f"""Correlate an image with a kernel: the sum of the pixels under its taps, times these.
@@ -142,15 +153,16 @@ def _geometry(kernel, flip, origin, dilation, stride):
     return kernel, dilation, stride, corner
 
 
-def _apply(image, kernel, flip, mode, cval, origin, dilation, stride, name, channel_axis, dtype, out):
-    array, axis = checks.as_image(image, channel_axis)
+def _apply(image, kernel, flip, mode, cval, origin, dilation, stride, name, weights, alpha, axis, dtype, out):
+    array, axis = checks.as_image(image, axis)
     kernel, dilation, stride, corner = _geometry(kernel_checks.as_kernel(kernel), flip, origin, dilation, stride)
     size = tuple(-(-n // s) for n, s in zip(checks.plane(array.shape, axis)[:2], stride, strict=True))
     ways = _find(array.dtype, checks.result_type(dtype, out, array.dtype), kernel, dilation, stride, corner)
-    one = ways.choose(checks.one_of(name, "plan", PLANS))
+    one = ways.choose(checks.one_of(name, "plan", PLANS if weights is None and not alpha else PLANS[:-1]))
     spare = ways.without_fft if name == "auto" else None
     return apply(
-        one, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size, spare=spare
+        one, array, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=axis, dtype=dtype, out=out,
+        size=size, spare=spare,
     )  # fmt: skip
 
 

@@ -46,7 +46,9 @@ def _steps(kernels, shape, source, real, border, cval):
     """Plans of kernels one after the other, each for the result of the one before."""
     sources = source, *[real] * (len(kernels) - 1)
     call = real, border, cval, True, shape, isa.core.LANES
-    return [plan.make(kernel, (*shape, 1), one, *call).steps[0] for kernel, one in zip(kernels, sources, strict=True)]
+    steps = [plan.make(kernel, (*shape, 1), one, *call).steps[0] for kernel, one in zip(kernels, sources, strict=True)]
+    plan.tell(steps)
+    return steps
 
 
 def _through(steps, source, first, strip, y0):

@@ -1,0 +1,351 @@
+"""Many files: read, filtered and written one by one or several at a time, one failing file not stopping the rest."""
+
+import io
+import os
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+import numpy as np
+
+import imfilt
+from imfilt._engine import plan, threads
+from imfilt.cli import files, report
+from imfilt.cli.kernels import PictureFile
+from imfilt.cli.settings import DEPTHS
+from imfilt.cli.steps import develop
+from imfilt.images import formats, tones
+from imfilt.images.picture import Picture
+from imfilt.images.read import open_pictures
+from imfilt.images.write import save
+
+FAILED, NOTHING_TO_DO, INTERRUPTED = 1, 3, 130
+PROBLEMS = (formats.PictureError, files.FileError, OSError, ValueError, TypeError, MemoryError)
+
+
+def run(word, words, steps, settings):
+    """Filter files.
+
+    Parameters
+    ----------
+    word : str
+        The command.
+    words : list of str
+        What it was given for files.
+    steps : list of Step
+    settings : Settings
+
+    Returns
+    -------
+    int
+        0; 1 if a file failed; 3 if there was none to filter.
+    """
+    sources, missing = [], []
+    for found in files.expand(words, settings.recursive, word, settings.output):
+        (sources if isinstance(found, files.Source) else missing).append(found)
+    to_stdout = settings.output == files.STREAM or (settings.output is None and files.STREAM in words)
+    reporter = report.Reporter(
+        len(sources) + len(missing), quiet=settings.quiet, verbose=settings.verbose, as_json=settings.json,
+        picture_on_stdout=to_stdout and not settings.dry_run,
+    )  # fmt: skip
+    for path, error in missing:
+        reporter.fail(path, error)
+    if not sources:
+        if not missing:
+            reporter.line("there are no pictures there")
+        return FAILED if missing else NOTHING_TO_DO
+    ready = []
+    for source, outcome in files.jobs(sources, word, settings):
+        if isinstance(outcome, files.Skipped):
+            reporter.skip(source.path, str(outcome))
+        elif isinstance(outcome, Exception):
+            reporter.fail(source.path, reason(outcome))
+        else:
+            ready.append(outcome)
+    if settings.dry_run:
+        for job in ready:
+            reporter.written += 1
+            if settings.json:
+                reporter.json({"path": job.source, "output": job.target})
+            else:
+                print(f"{report.one_line(job.source)} -> {report.one_line(job.target)}")
+        reporter.summary("to write")
+        return FAILED if reporter.failed else 0
+    try:
+        _read_options(steps, settings)
+    except formats.PictureError as error:
+        reporter.line(f"{error.args[1]}: {error.args[0]}")
+        return FAILED
+    try:
+        work = Work(steps, settings)
+        if settings.range == "minmax":
+            ready = _measure(ready, work, reporter)
+        _each(ready, work.do, reporter)
+    finally:
+        reporter.wipe()
+    reporter.summary()
+    return FAILED if reporter.failed else 0
+
+
+def _read_options(steps, settings):
+    """The pictures that options name, as masks and weights; raises PictureError(reason, path)."""
+    for step in steps:
+        for value in step.options.values():
+            if isinstance(value, PictureFile) and value.path not in step.pictures:
+                try:
+                    with open_pictures(value.path, max_pixels=settings.max_pixels) as pictures:
+                        picture = next(pictures.read(grey=True))
+                    grey = picture.pixels[..., 0] if picture.alpha else picture.pixels
+                    step.pictures[value.path] = tones.as_float(grey)
+                except PROBLEMS as error:
+                    raise formats.PictureError(reason(error), value.path) from None
+
+
+def _measure(ready, work, reporter):
+    """Find the least and the largest result of all files, for --range minmax; the jobs that did not fail."""
+    good, lows, highs = [], [], []
+
+    class Measured:
+        """A reporter of the first of two passes, of which only failures are told."""
+
+        progress, wipe = reporter.progress, reporter.wipe
+
+        @staticmethod
+        def fail(path, why):
+            reporter.fail(path, why)
+
+        @staticmethod
+        def done(facts):
+            good.append(facts["job"])
+            lows.append(facts["minimum"])
+            highs.append(facts["maximum"])
+
+    _each(ready, work.measure, Measured)
+    finite = [n for n in (*lows, *highs) if np.isfinite(n)]
+    work.ends = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    return good
+
+
+def _each(ready, function, reporter):
+    """Call function(job) for all jobs, several at a time; report in their order."""
+    jobs = min(function.__self__.settings.jobs or threads.count(), len(ready))
+    if jobs < 2:
+        for job in ready:
+            reporter.progress(job.source)
+            _tell(job, lambda job=job: function(job), reporter)
+        return
+    share = max(1, threads.count() // jobs)
+
+    def one(job):
+        with imfilt.num_threads(share):
+            return function(job)
+
+    pool = ThreadPoolExecutor(jobs, "imfilt-files")
+    try:
+        left = [(job, pool.submit(one, job)) for job in ready]
+        while left:
+            job, future = left[0]
+            reporter.progress(job.source)
+            wait([future], timeout=0.2, return_when=FIRST_COMPLETED)
+            if future.done():
+                _tell(job, left.pop(0)[1].result, reporter)
+    except BaseException:
+        # Work that is under way cannot be stopped, only kept from writing.
+        pool.shutdown(wait=False, cancel_futures=True)
+        files.abandon()
+        raise
+    pool.shutdown()
+
+
+def _tell(job, result, reporter):
+    try:
+        facts = result()
+    except BrokenPipeError:
+        raise
+    except PROBLEMS as error:
+        reporter.fail(job.source, reason(error))
+    else:
+        reporter.done(facts)
+
+
+def reason(error):
+    """One line of what went wrong."""
+    if isinstance(error, MemoryError):
+        return "there is not enough memory"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror.lower()}"
+    return str(error) or type(error).__name__
+
+
+class Work:
+    """What is done with one file; `settings` and `steps` are the same for all.
+
+    Attributes
+    ----------
+    ends : (float, float) or None
+        For --range minmax.
+    """
+
+    def __init__(self, steps, settings):
+        self.steps, self.settings, self.ends = steps, settings, None
+        self.stdin = None
+
+    def do(self, job):
+        """Filter one file, and write it.
+
+        Returns
+        -------
+        dict
+            What --json tells.
+        """
+        settings, begun = self.settings, time.perf_counter()
+        spent = {"read": 0.0, "filter": 0.0, "measure": 0.0}
+        seen = {"minimum": np.inf, "maximum": -np.inf, "clipped": 0}
+        with self._open(job) as pictures:
+            target = self._format(job, pictures)
+            dtype = self._dtype(target, pictures)
+            frames = 1 if settings.frame is not None else pictures.frames
+            self._check(target, dtype, pictures, frames)
+            with plan.watched() as steps_run:
+                made = self._developed(pictures, dtype, spent, seen)
+                kept = pictures.kept.without_metadata() if settings.strip else pictures.kept
+                if frames == 1:
+                    made = [next(made)]
+                shape = self._write(job, target, made, kept)
+            warnings = list(pictures.warnings)
+        total = time.perf_counter() - begun
+        spent["write"] = total - sum(spent.values())
+        del spent["measure"]  # not part of the work: only --json has it done
+        facts = {
+            "path": job.source,
+            "output": job.target,
+            "format": target.name,
+            "shape": shape["shape"],
+            "dtype": shape["dtype"],
+            "frames": shape["frames"],
+            "steps": [{"filter": step.name, "arguments": step.told()} for step in self.steps],
+            "milliseconds": {name: round(1e3 * seconds, 3) for name, seconds in spent.items()},
+            "warnings": warnings,
+        }
+        if settings.json:
+            facts["plan"] = list(dict.fromkeys(f"{s.loop}, {_arithmetic(s)}, {len(s.bands)} bands" for s in steps_run))
+            finite = np.isfinite(seen["minimum"]) and np.isfinite(seen["maximum"])
+            facts["minimum"], facts["maximum"] = (seen["minimum"], seen["maximum"]) if finite else (None, None)
+            facts["clipped"] = seen["clipped"]
+        return facts
+
+    def measure(self, job):
+        """The least and the largest number of one file's result."""
+        seen = {"minimum": np.inf, "maximum": -np.inf, "clipped": 0}
+        with self._open(job) as pictures:
+            target = self._format(job, pictures)
+            dtype = self._dtype(target, pictures)
+            self._check(target, dtype, pictures, 1 if self.settings.frame is not None else pictures.frames)
+            for _ in self._developed(pictures, None, {"read": 0.0, "filter": 0.0, "measure": 0.0}, seen, measure=True):
+                pass
+        return {"job": job, **seen}
+
+    def _open(self, job):
+        source = job.source
+        if source == files.STREAM:
+            if self.stdin is None:
+                if sys.stdin is None or sys.stdin.isatty():
+                    raise files.FileError("stdin is a terminal; a picture comes through a pipe: imfilt ... - < photo.jpg")
+                self.stdin = sys.stdin.buffer.read()
+            source = self.stdin
+        return open_pictures(source, max_pixels=self.settings.max_pixels, upright=self.settings.orient)
+
+    def _format(self, job, pictures):
+        if self.settings.format:
+            return formats.FORMATS[self.settings.format]
+        if job.target == files.STREAM:
+            return formats.FORMATS["JPEG" if pictures.format == "MPO" else pictures.format]
+        return formats.by_suffix(job.target)
+
+    def _dtype(self, target, pictures):
+        """Of the result's pixels; None for floating point."""
+        if self.settings.depth:
+            name = DEPTHS[self.settings.depth]
+            return None if name == "float" else np.dtype(name)
+        if target.name == "NPY" or pictures.dtype not in (np.uint8, np.uint16, bool):
+            return None
+        return np.dtype(np.uint8) if pictures.dtype == bool else pictures.dtype
+
+    def _check(self, target, dtype, pictures, frames):
+        """Refuse what the output's format cannot hold before there is work."""
+        channels = {"grey": 1, "rgb": 3, "cmyk": 4}.get(pictures.space, 1)
+        if self._reads_grey() or (channels == 3 and any(self.settings.grey_for(step) for step in self.steps)):
+            channels = 1
+        if self.steps[-1].directions:
+            channels = 3
+        formats.check_holds(
+            target, dtype=np.dtype(np.float32) if dtype is None else dtype, channels=channels,
+            alpha=pictures.alpha and self.settings.alpha != "drop", frames=frames, size=pictures.size,
+        )  # fmt: skip
+
+    def _reads_grey(self):
+        return self.settings.grey_for(self.steps[0]) and not self.settings.linear
+
+    def _developed(self, pictures, dtype, spent, seen, measure=False):
+        settings = self.settings
+        frames = pictures.read(grey=self._reads_grey(), only=settings.frame)
+        while True:
+            start = time.perf_counter()
+            picture = next(frames, None)
+            spent["read"] += time.perf_counter() - start
+            if picture is None:
+                return
+            start = time.perf_counter()
+            if picture.pixels.dtype.kind == "b":
+                picture.pixels = picture.pixels.astype(np.uint8) * np.uint8(255)
+            rule = "raw" if measure else settings.range
+            pixels, alpha, facts = develop(
+                picture, self.steps, settings, dtype=dtype, rule=rule, ends=self.ends, measure=measure or settings.json,
+            )  # fmt: skip
+            measuring = facts.get("measuring", 0.0)
+            spent["measure"] += measuring
+            if "minimum" in facts:
+                seen["minimum"] = min(seen["minimum"], facts["minimum"])
+                seen["maximum"] = max(seen["maximum"], facts["maximum"])
+                seen["clipped"] += facts["clipped"]
+            colours = 1 if pixels.ndim == 2 else pixels.shape[2] - alpha
+            space = {1: "grey", 3: "rgb"}.get(colours, picture.space if picture.space == "cmyk" else "")
+            made = Picture(pixels, alpha=alpha, space=space, about=picture.about)
+            spent["filter"] += time.perf_counter() - start - measuring
+            yield made
+
+    def _write(self, job, target, made, kept):
+        """Write all frames; their shape, dtype and number."""
+        settings, told = self.settings, {"frames": 0}
+
+        def counted():
+            for picture in made:
+                told.setdefault("shape", list(picture.pixels.shape))
+                told["dtype"] = str(picture.pixels.dtype)
+                told["frames"] += 1
+                yield picture
+
+        options = {"quality": settings.quality, "compression": settings.compression}
+        try:
+            if job.target == files.STREAM:
+                if sys.stdout.isatty():
+                    raise files.FileError("stdout is a terminal; send the picture through a pipe or to a file with -o")
+                with io.BytesIO() as file:
+                    save(file, target, counted(), kept, **options)
+                    sys.stdout.buffer.write(file.getbuffer())
+                    sys.stdout.buffer.flush()
+            else:
+                with files.whole(job.target, durable=settings.in_place) as file:
+                    save(file, target, counted(), kept, **options)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            why = error.strerror.lower() if error.strerror else error
+            raise files.FileError(f"cannot write {job.target}: {why}") from None
+        return told
+
+
+def _arithmetic(step):
+    return "" if step.frame is None else "float64" if step.frame.wide else "float32"
+

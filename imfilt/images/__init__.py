@@ -1,0 +1,1 @@
+"""Image files <-> arrays. The command line is the only caller."""

@@ -1,0 +1,464 @@
+"""Files -> pictures, frame by frame. By Pillow, which never sees a format that is not in the table here; what Pillow would
+read as less than it is, by optional libraries, or it is refused."""
+
+import io
+import struct
+import warnings
+from contextlib import contextmanager
+from importlib import import_module
+
+import numpy as np
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from imfilt.images import metadata
+from imfilt.images.formats import SHOWN, PictureError
+from imfilt.images.picture import Picture
+
+Image.MAX_IMAGE_PIXELS = None  # every file has a limit of its own here, which is checked before it is decoded
+
+# First bytes -> the format, and Pillow's class for it: importing one plugin is faster than all, and none is tried that
+# could run another program.
+OPENERS = {
+    "PNG": ("PngImagePlugin", "PngImageFile"),
+    "JPEG": ("JpegImagePlugin", "jpeg_factory"),  # which tells MPO
+    "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+    "WEBP": ("WebPImagePlugin", "WebPImageFile"),
+    "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+    "GIF": ("GifImagePlugin", "GifImageFile"),
+    "BMP": ("BmpImagePlugin", "BmpImageFile"),
+    "PPM": ("PpmImagePlugin", "PpmImageFile"),
+}
+STARTS = (
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"II+\0", "TIFF"), (b"MM\0+", "TIFF"),
+    (b"GIF87a", "GIF"), (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    *((b"P%d" % n + space, "PPM") for n in range(1, 7) for space in (b" ", b"\n", b"\r", b"\t")),
+    (b"\x93NUMPY", "NPY"),
+)  # fmt: skip
+# Orientation in EXIF, where a camera's first row and column are: what turns the pixels upright.
+UPRIGHT = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: a.swapaxes(0, 1)[:, ::-1],
+    7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
+    8: lambda a: a.swapaxes(0, 1)[::-1],
+}
+DEEP = "has 16 bits or more in each of several channels; reading that needs {}: pip install \"imfilt[deep]\""
+
+
+def open_pictures(source, *, max_pixels=None, upright=True):
+    """The pictures in a file.
+
+    Parameters
+    ----------
+    source : str or bytes
+        A path, or what is in a file.
+    max_pixels : int, optional
+        Refuse frames of more, before they are decoded.
+    upright : bool
+        Turn pixels as EXIF says.
+
+    Returns
+    -------
+    Pictures
+        To be used with ``with``.
+
+    Raises
+    ------
+    PictureError
+        If it is none, or is damaged, or holds what would be lost.
+    """
+    file = None
+    try:
+        file = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
+        with _errors():
+            return _kind(file.read(32), file)(file, max_pixels, upright)
+    except BaseException as error:
+        if file is not None:
+            file.close()
+        if isinstance(error, OSError):
+            raise PictureError((error.strerror or f"cannot be read: {error}").lower()) from None
+        raise
+
+
+def _kind(start, file):
+    file.seek(0)
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return _FromPillow.of("WEBP")
+    if start[4:12] in (b"ftypavif", b"ftypavis"):
+        return _FromPillow.of("AVIF")
+    for first, name in STARTS:
+        if start.startswith(first):
+            return _FromArray if name == "NPY" else _FromPillow.of(name)
+    if not start:
+        raise PictureError("is empty")
+    raise PictureError(f"is not a picture in {SHOWN}, or is damaged")
+
+
+@contextmanager
+def _errors():
+    """Whatever a decoder raises for a damaged file, in one line. What it warns of is no news: it reads on."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    except (PictureError, MemoryError):
+        raise
+    except (UnidentifiedImageError, SyntaxError) as error:
+        raise PictureError(f"is damaged: {str(error) or 'its header makes no sense'}") from None
+    except OSError as error:
+        raise PictureError(error.strerror.lower() if error.strerror else f"cannot be read: {error}") from None
+    except Exception as error:  # a decoder that meets a damaged file may raise anything
+        raise PictureError(f"cannot be read: {str(error) or type(error).__name__}") from None
+
+
+class Pictures:
+    """What is in a file; pixels are decoded when they are asked for.
+
+    Attributes
+    ----------
+    format : str
+    frames : int
+    size : tuple of int
+        Width and height, upright, of the first.
+    dtype : dtype
+    space : str
+        "grey", "rgb", "cmyk", or "" for an array.
+    alpha : bool
+    kept : Kept
+        Complete after the first frame has been read: some formats have it at their end.
+    warnings : list of str
+    """
+
+    format = ""
+    frames = 1
+
+    def __init__(self, file, max_pixels, upright):
+        self._file, self._max_pixels, self._turn = file, max_pixels, upright
+        self.warnings = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def _check_size(self, width, height):
+        if self._max_pixels is not None and width * height > self._max_pixels:
+            raise PictureError(
+                f"has {width} x {height} = {width * height} pixels, more than --max-pixels {self._max_pixels} allows"
+            )
+        if not width * height:
+            raise PictureError("has no pixels")
+
+    def read(self, *, grey=False, only=None):
+        """Frame by frame.
+
+        Parameters
+        ----------
+        grey : bool
+            Colour as its luminance, 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601, what JPEG stores), where Pillow can;
+            more than eight bits stay colour.
+        only : int, optional
+            This frame and no other.
+
+        Yields
+        ------
+        Picture
+
+        Raises
+        ------
+        PictureError
+        """
+        if only is not None and only >= self.frames:
+            raise PictureError(f"has {self.frames} frame{'s'[: self.frames > 1]}, counted from 0; there is no frame {only}")
+        for number in range(self.frames) if only is None else (only,):
+            with _errors():
+                picture = self._frame(number, grey)
+            yield picture
+
+
+class _FromArray(Pictures):
+    """A file of NumPy."""
+
+    format, space, alpha = "NPY", "", False
+
+    def __init__(self, file, max_pixels, upright):
+        super().__init__(file, max_pixels, upright)
+        self.kept = metadata.Kept()
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, self.dtype = read(file)
+        file.seek(0)
+        if self.dtype.kind not in "buif" or self.dtype.itemsize > 8:
+            raise PictureError(f"is an array of {self.dtype}; pixels are booleans, integers or real numbers")
+        if len(shape) not in (2, 3):
+            raise PictureError(f"is an array of shape {shape}; a picture is (rows, columns) or (rows, columns, channels)")
+        self.size = shape[1], shape[0]
+        self.channels = shape[2] if len(shape) == 3 else 1
+        self._check_size(*self.size)
+        if not self.channels:
+            raise PictureError("has no channels")
+
+    def _frame(self, _number, _grey):
+        self._file.seek(0)
+        pixels = np.load(self._file, allow_pickle=False)
+        return Picture(pixels.astype(pixels.dtype.newbyteorder("="), copy=False))
+
+    def facts(self):
+        """What the header tells, for people and JSON."""
+        width, height = self.size
+        return {"format": "NPY", "width": width, "height": height, "channels": self.channels, "dtype": str(self.dtype)}
+
+
+class _FromPillow(Pictures):
+    """A file that Pillow knows, at least its header."""
+
+    name = ""
+
+    @staticmethod
+    def of(name):
+        return type(name, (_FromPillow,), {"name": name})
+
+    def __init__(self, file, max_pixels, upright):
+        super().__init__(file, max_pixels, upright)
+        self._png = struct.unpack(">BB", file.read(26)[24:]) if self.name == "PNG" else None
+        file.seek(0)
+        module, opener = OPENERS[self.name]
+        self._tiff = None
+        try:
+            self._image = getattr(import_module(f"PIL.{module}"), opener)(file, "")
+        except ImportError:
+            raise PictureError(f"is a picture in {self.name}, which this build of Pillow cannot read") from None
+        except (SyntaxError, OSError, KeyError) as error:
+            if self.name != "TIFF":
+                raise
+            self._image = None
+            self._open_tiff(error)
+        if self._image is None:
+            return
+        self.format = self._image.format
+        # A phone's MPO is its photograph, followed by smaller or auxiliary pictures.
+        self.frames = 1 if self.format == "MPO" else getattr(self._image, "n_frames", 1)
+        self._check_size(*self._image.size)
+        self._orientation = self._find_orientation()
+        width, height = self._image.size
+        self.size = (height, width) if self._orientation > 4 and self._turn else (width, height)
+        self._describe()
+
+    def _find_orientation(self):
+        """Of the first frame, as far as the header tells. EXIF that no one can parse says nothing about pixels."""
+        try:
+            if self.name == "PNG" and not {"exif", "Raw profile type exif"} & self._image.info.keys():
+                return 1  # or Pillow would decode the picture to look behind it
+            value = self._image.getexif().get(ExifTags.Base.Orientation, 1)
+            return value if value in UPRIGHT else 1
+        except Exception:
+            self.warnings.append("its EXIF is damaged, and is left out")
+            return 1
+
+    def _describe(self):
+        mode = self._image.mode
+        self.dtype = np.dtype(
+            np.uint16 if mode.startswith("I") or self._is_deep() else np.float32 if mode == "F" else np.uint8
+        )  # fmt: skip
+        self.space = {"C": "cmyk", "1": "grey", "L": "grey", "I": "grey", "F": "grey"}.get(mode[0], "rgb")
+        self.alpha = bool(self._image.has_transparency_data)
+        if self._is_deep() and self.name == "TIFF":
+            page = self._page(0)
+            self.dtype, self.space, self.alpha = page.dtype, *_tiff_space(page)
+
+    def _is_deep(self):
+        """Whether Pillow would read less than there is, of the frame that it is at."""
+        if self._png:
+            depth, colours = self._png
+            return depth == 16 and colours in (2, 4, 6)
+        if self.name == "TIFF":
+            bits = self._image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))
+            return len(bits) > 1 and max(bits) > 8
+        return False
+
+    @property
+    def kept(self):
+        if self._image is None:
+            return metadata.of_tiff(self._tiff)
+        with _errors():
+            return metadata.of(self._image, self._turn, self.frames, self.warnings)
+
+    def facts(self):
+        """What the header tells, for people and JSON."""
+        width, height = self.size
+        found = {
+            "format": self.format, "width": width, "height": height,
+            "space": self.space, "bits": 8 * self.dtype.itemsize, "dtype": str(self.dtype), "alpha": self.alpha,
+            "frames": self.frames,
+        }  # fmt: skip
+        if self._image is not None:
+            found["orientation"] = self._orientation
+            found.update(metadata.facts(self._image))
+        return found
+
+    def _frame(self, number, grey):
+        if self._image is None:
+            return self._deep_tiff(number)
+        image = self._image
+        if self.frames > 1:
+            image.seek(number)
+            self._check_size(*image.size)
+        if self._is_deep():
+            pixels, alpha, space = self._deep_png() if self.name == "PNG" else self._deep_page(number)
+        else:
+            if grey and self.name == "JPEG":
+                image.draft("L", None)  # its luminance needs no decoding of its colour
+            image.load()
+            pixels, alpha, space = _pixels(image, grey)
+        about = {name: image.info[name] for name in ("duration", "dpi") if name in image.info}
+        if self._turn:
+            orientation = self._orientation
+            if self.name in ("PNG", "TIFF"):  # behind the pixels, or another page
+                orientation = self._find_orientation()
+            if orientation in UPRIGHT:
+                pixels = np.ascontiguousarray(UPRIGHT[orientation](pixels))
+        return Picture(pixels, alpha=alpha, space=space, about=about)
+
+    # --- what Pillow cannot ---
+
+    def _deep_png(self):
+        codecs = _library("imagecodecs")
+        self._file.seek(0)
+        pixels = np.asarray(codecs.png_decode(self._file.read()))
+        channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+        key = self._image.info.get("transparency")
+        if channels == 3 and isinstance(key, tuple):
+            alpha = np.where((pixels == key).all(axis=-1), 0, 65535).astype(np.uint16)
+            return np.dstack([pixels, alpha]), True, "rgb"
+        return pixels, channels in (2, 4), "grey" if channels < 3 else "rgb"
+
+    def _open_tiff(self, error):
+        """A TIFF that Pillow does not know at all."""
+        self._tiff = self._tifffile(error)
+        self.format, self.frames = "TIFF", len(self._tiff.pages)
+        page = self._tiff.pages[0]
+        self.size = page.imagewidth, page.imagelength
+        self._check_size(*self.size)
+        self._orientation = 1
+        self.dtype = np.dtype(page.dtype)
+        self.space, self.alpha = _tiff_space(page)
+
+    def _tifffile(self, error=None):
+        try:
+            library = import_module("tifffile")
+        except ImportError:
+            if error is not None:
+                raise PictureError(f'cannot be read by Pillow ({error}); pip install "imfilt[deep]" reads more') from None
+            raise PictureError(DEEP.format("tifffile")) from None
+        self._file.seek(0)
+        return library.TiffFile(self._file)
+
+    def _page(self, number):
+        place = self._file.tell()
+        try:
+            if self._tiff is None:
+                self._tiff = self._tifffile()
+            return self._tiff.pages[number]
+        finally:
+            self._file.seek(place)
+
+    def _deep_tiff(self, number):
+        pixels, alpha, space = self._deep_page(number)
+        turn = UPRIGHT.get(_tag(self._page(number), "Orientation", 1)) if self._turn else None
+        return Picture(np.ascontiguousarray(turn(pixels)) if turn else pixels, alpha=alpha, space=space)
+
+    def _deep_page(self, number):
+        page = self._page(number)
+        self._check_size(page.imagewidth, page.imagelength)
+        pixels = page.asarray()
+        space, alpha = _tiff_space(page)
+        if pixels.ndim == 3 and page.planarconfig == 2:
+            pixels = np.moveaxis(pixels, 0, -1)
+        if pixels.ndim not in (2, 3):
+            raise PictureError(f"has a page of shape {pixels.shape}, which is no picture")
+        if pixels.dtype == np.float16:
+            pixels = pixels.astype(np.float32)
+        if pixels.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
+            raise PictureError(f"has pixels of {pixels.dtype}; uint8, uint16 and floating point can be read")
+        if page.photometric == 0:  # white is zero
+            pixels = np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else 1 - pixels
+        channels = {"grey": 1, "rgb": 3, "cmyk": 4}[space] + alpha
+        if pixels.ndim == 3 and pixels.shape[2] > channels:  # masks and the like
+            self.warnings.append(f"{pixels.shape[2] - channels} of {pixels.shape[2]} channels have no meaning, and are left out")
+            pixels = pixels[..., :channels]
+        if alpha and 1 in page.extrasamples:
+            pixels = _unpremultiplied(pixels)
+        return np.ascontiguousarray(pixels), alpha, space
+
+
+def _library(name):
+    try:
+        return import_module(name)
+    except ImportError:
+        raise PictureError(DEEP.format(name)) from None
+
+
+def _tag(page, name, default=None):
+    return page.tags[name].value if name in page.tags else default
+
+
+def _tiff_space(page):
+    """What the channels of a page mean, and whether the last is alpha."""
+    colours = {0: ("grey", 1), 1: ("grey", 1), 2: ("rgb", 3), 5: ("cmyk", 4)}.get(int(page.photometric))
+    if colours is None:
+        raise PictureError(f"has colours in {page.photometric.name}, which cannot be filtered; convert it to RGB")
+    space, count = colours
+    return space, page.samplesperpixel > count and bool({1, 2} & set(map(int, page.extrasamples)))
+
+
+def _unpremultiplied(pixels):
+    full = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
+    alpha = pixels[..., -1:].astype(np.float64) / full
+    colours = np.divide(pixels[..., :-1], alpha, out=np.zeros_like(pixels[..., :-1], np.float64), where=alpha > 0)
+    if pixels.dtype.kind != "f":
+        colours = np.rint(np.minimum(colours, full))
+    return np.concatenate([colours.astype(pixels.dtype), pixels[..., -1:]], axis=-1)
+
+
+def _pixels(image, grey):
+    """Pillow's pixels as an array, whether its last channel is alpha, and the space."""
+    mode = image.mode
+    if mode.startswith("I"):
+        return _integers(image)
+    if mode == "F":
+        return np.asarray(image), False, "grey"
+    alpha = image.has_transparency_data
+    if mode == "CMYK":
+        if not grey:
+            return np.asarray(image), False, "cmyk"
+        image = image.convert("RGB")
+    elif mode in ("LAB", "HSV"):
+        raise PictureError(f"has colours in {mode}, which cannot be filtered; convert it to RGB")
+    one = mode in ("1", "L", "LA", "La")
+    if mode == "La":
+        image = image.convert("LA")
+    target = ("LA" if alpha else "L") if one or grey else ("RGBA" if alpha else "RGB")
+    if target == "LA" and image.mode not in ("LA", "RGBA"):
+        image = image.convert("RGBA")  # there is no way from every mode
+    if image.mode != target:
+        image = image.convert(target)  # which copies whatever the mode
+    return np.asarray(image), alpha, "grey" if target[0] == "L" else "rgb"
+
+
+def _integers(image):
+    pixels = np.asarray(image)
+    if image.mode != "I":
+        pixels = pixels.astype(np.uint16)
+    elif pixels.size and (pixels.min() < 0 or pixels.max() > 65535):
+        raise PictureError("has integers outside 0 to 65535; of integers 8 and 16 bits can be read")
+    else:
+        pixels = pixels.astype(np.uint16)
+    key = image.info.get("transparency")
+    if isinstance(key, int):
+        return np.dstack([pixels, np.where(pixels == key, 0, 65535).astype(np.uint16)]), True, "grey"
+    return pixels, False, "grey"
