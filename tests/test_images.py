@@ -1,15 +1,18 @@
-"""imfilt.images: every kind of picture in, the same kind out, and what is refused."""
+"""imfilt.images: every kind of picture in, the same kind out, what is kept, and what is refused."""
 
 import io
 import struct
+import sys
 import zlib
 
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms, ImageSequence, PngImagePlugin, features
 
-from imfilt import images
+from imfilt.images import formats, read, write
+from imfilt.images.formats import FORMATS, PictureError
+from imfilt.images.picture import Kept, Picture
 
 RNG = np.random.default_rng(2)
 GREY = RNG.integers(0, 256, (9, 13), dtype=np.uint8)
@@ -18,6 +21,8 @@ COLOUR = RNG.integers(0, 256, (9, 13, 3), dtype=np.uint8)
 ALPHA = RNG.integers(0, 256, (9, 13), dtype=np.uint8)
 ALPHA[0] = 0
 LOSSLESS = {".png": {}, ".tif": {}, ".webp": {"lossless": True, "exact": True}}
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+AVIF = pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
 
 
 def luminance(colour):
@@ -31,46 +36,64 @@ def saved(path, pixels, **options):
     return path
 
 
-def opened(path):
-    """What Pillow reads, with the file closed."""
-    with Image.open(path) as image:
-        image.load()
-        return image
-
-
 def with_alpha(pixels):
     return Image.fromarray(np.dstack([pixels, ALPHA]))
 
 
-def png(depth, colour_type, rows, *chunks):
+def one(source, *, grey=False, **options):
+    """The only picture in a file."""
+    with read.open_pictures(source if isinstance(source, bytes) else str(source), **options) as pictures:
+        (picture,) = pictures.read(grey=grey)
+        colours = 1 if picture.pixels.ndim == 2 else picture.pixels.shape[2] - picture.alpha
+        if not grey:
+            assert (pictures.dtype, pictures.alpha) == (picture.pixels.dtype, picture.alpha)
+            assert pictures.space == picture.space
+        if picture.space:
+            assert colours == {"grey": 1, "rgb": 3, "cmyk": 4}[picture.space]
+        if options.get("upright", True):
+            assert pictures.size == picture.pixels.shape[1::-1]
+        picture.kept, picture.warnings = pictures.kept, pictures.warnings
+    return picture
+
+
+def written(path, *pictures, kept=None, **options):
+    """The path, after imfilt has written pictures there."""
+    with open(path, "w+b") as file:
+        write.save(file, formats.by_suffix(path), iter(pictures), kept or Kept(), **options)
+    return path
+
+
+def assert_pixels(source, expected, *, alpha=False, grey=False):
+    picture = one(source, grey=grey)
+    assert picture.pixels.dtype == expected.dtype
+    assert picture.alpha == alpha
+    np.testing.assert_array_equal(picture.pixels, expected)
+    return picture
+
+
+def assert_refused(source, *words, **options):
+    for grey in (False, True):
+        with pytest.raises(PictureError) as caught:
+            one(source, grey=grey, **options)
+        assert all(word in str(caught.value) for word in words), caught.value
+        assert "\n" not in str(caught.value)
+
+
+def png(depth, colour_type, rows, *more):
     """A PNG by hand: `rows` are the packed bytes of each row, as an array of two dimensions."""
     channels = {0: 1, 2: 3, 4: 2, 6: 4}[colour_type]
     width = rows.shape[1] * 8 // (depth * channels)
     header = struct.pack(">IIBBBBB", width, len(rows), depth, colour_type, 0, 0, 0)
     packed = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-    every = [(b"IHDR", header), *chunks, (b"IDAT", packed), (b"IEND", b"")]
+    every = [(b"IHDR", header), *more, (b"IDAT", packed), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in every
     )
 
 
-def profile(space):
-    """As much of an ICC profile as says which colours it is about."""
-    return bytes(16) + space + bytes(108)
-
-
-def assert_pixels(path, expected, *, grey=False):
-    picture = images.read(path, grey=grey)
-    assert picture.pixels.dtype == expected.dtype
-    np.testing.assert_array_equal(picture.pixels, expected)
-    return picture
-
-
-def assert_refused(path, *words):
-    for grey in (False, True):
-        with pytest.raises(images.PictureError) as caught:
-            images.read(path, grey=grey)
-        assert all(word in str(caught.value) for word in words), caught.value
+def deep_png(pixels, *more):
+    colours = {1: 0, 2: 4, 3: 2, 4: 6}[1 if pixels.ndim == 2 else pixels.shape[2]]
+    return png(16, colours, pixels.astype(">u2").reshape(len(pixels), -1).view(np.uint8), *more)
 
 
 # --- reading ---
@@ -79,11 +102,12 @@ def assert_refused(path, *words):
 @pytest.mark.parametrize("suffix", LOSSLESS)
 def test_colour_is_read_as_it_is_or_as_luminance(tmp_path, suffix):
     path = saved(tmp_path / f"a{suffix}", COLOUR, **LOSSLESS[suffix])
-    assert assert_pixels(path, COLOUR).alpha is None
-    assert assert_pixels(path, luminance(COLOUR), grey=True).alpha is None
+    assert_pixels(path, COLOUR)
+    assert_pixels(path, luminance(COLOUR), grey=True)
+    assert_pixels(path.read_bytes(), COLOUR)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".gif", ".bmp", ".pgm"])
 @pytest.mark.parametrize("grey", [False, True])
 def test_grey_stays_grey(tmp_path, suffix, grey):
     assert_pixels(saved(tmp_path / f"a{suffix}", GREY), GREY, grey=grey)
@@ -92,403 +116,622 @@ def test_grey_stays_grey(tmp_path, suffix, grey):
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"keep_rgb": True}])
 def test_jpeg_gives_its_own_luminance(tmp_path, photo, options):
     path = saved(tmp_path / "a.jpg", photo[:64, :80], quality=95, subsampling=0, **options)
-    decoded = np.asarray(opened(path).convert("RGB"))
+    with Image.open(path) as image:
+        decoded = np.asarray(image.convert("RGB"))
     assert_pixels(path, decoded)
-    grey = images.read(path, grey=True).pixels.astype(int)
+    grey = one(path, grey=True).pixels.astype(int)
     assert abs(grey - luminance(decoded)).max() <= 2  # without the rounding of the way over RGB
 
 
 @pytest.mark.parametrize("pixels", [GREY, COLOUR], ids=["grey", "colour"])
 @pytest.mark.parametrize("suffix", LOSSLESS)
-def test_alpha_comes_apart_and_comes_back(tmp_path, suffix, pixels):
+def test_alpha_is_the_last_channel_and_comes_back(tmp_path, suffix, pixels):
     path = saved(tmp_path / f"a{suffix}", with_alpha(pixels), **LOSSLESS[suffix])
-    picture = images.read(path, grey=pixels.ndim == 2)
-    np.testing.assert_array_equal(picture.pixels, pixels)
-    np.testing.assert_array_equal(picture.alpha, ALPHA)
-
-    images.write(tmp_path / f"b{suffix}", picture)
-    again = opened(tmp_path / f"b{suffix}")
-    assert again.getchannel("A").tobytes() == ALPHA.tobytes()
-    colours = pixels if pixels.ndim == 3 else np.dstack([pixels] * 3)
-    np.testing.assert_array_equal(np.asarray(again.convert("RGBA"))[..., :3], colours)
-
-
-def test_luminance_keeps_the_alpha_of_colour(tmp_path):
-    path = saved(tmp_path / "a.png", with_alpha(COLOUR))
-    np.testing.assert_array_equal(assert_pixels(path, luminance(COLOUR), grey=True).alpha, ALPHA)
+    expected = np.dstack([pixels, ALPHA])
+    if suffix == ".webp" and pixels.ndim == 2:  # which has no grey
+        assert_pixels(path, expected, alpha=True, grey=True)
+        return
+    picture = assert_pixels(path, expected, alpha=True)
+    assert_pixels(written(tmp_path / f"b{suffix}", picture), expected, alpha=True)
+    if pixels.ndim == 3:
+        assert_pixels(path, np.dstack([luminance(COLOUR), ALPHA]), alpha=True, grey=True)
 
 
-def test_palette_becomes_its_colours(tmp_path):
+@pytest.mark.parametrize("transparency", [None, 3, bytes([0, 40, 255, 128])], ids=["none", "one", "several"])
+def test_palettes(tmp_path, transparency):
     indexed = Image.fromarray(COLOUR).quantize(16)
     colours = np.asarray(indexed.convert("RGB"))
-    path = saved(tmp_path / "a.png", indexed)
-    assert assert_pixels(path, colours).alpha is None
-    assert_pixels(path, luminance(colours), grey=True)
-
-
-@pytest.mark.parametrize("transparency", [3, bytes([0, 40, 255, 128])], ids=["one", "several"])
-def test_transparent_palette_entries_become_alpha(tmp_path, transparency):
-    indexed = Image.fromarray(COLOUR).quantize(16)
-    path = saved(tmp_path / "a.png", indexed, transparency=transparency)
+    path = saved(tmp_path / "a.png", indexed, **({} if transparency is None else {"transparency": transparency}))
+    if transparency is None:
+        assert_pixels(path, colours)
+        assert_pixels(path, luminance(colours), grey=True)
+        return
     table = np.full(256, 255, np.uint8)
     if isinstance(transparency, bytes):
         table[: len(transparency)] = list(transparency)
     else:
         table[transparency] = 0
-    picture = assert_pixels(path, np.asarray(indexed.convert("RGB")))
-    np.testing.assert_array_equal(picture.alpha, table[np.asarray(indexed)])
+    assert_pixels(path, np.dstack([colours, table[np.asarray(indexed)]]), alpha=True)
 
 
-def test_a_transparent_colour_becomes_alpha(tmp_path):
-    path = saved(tmp_path / "a.png", COLOUR, transparency=tuple(COLOUR[4, 5].tolist()))
-    expected = np.where((COLOUR[4, 5] == COLOUR).all(axis=2), 0, 255)
-    np.testing.assert_array_equal(assert_pixels(path, COLOUR).alpha, expected)
+def test_one_colour_that_is_transparent(tmp_path):
+    key = tuple(int(n) for n in COLOUR[4, 5])
+    path = saved(tmp_path / "a.png", COLOUR, transparency=key)
+    assert_pixels(path, np.dstack([COLOUR, np.where((COLOUR == key).all(-1), 0, 255).astype(np.uint8)]), alpha=True)
+    path = saved(tmp_path / "b.png", GREY, transparency=int(GREY[2, 2]))
+    assert_pixels(path, np.dstack([GREY, np.where(GREY == GREY[2, 2], 0, 255).astype(np.uint8)]), alpha=True)
+    key = int(DEEP[2, 2])
+    data = deep_png(DEEP, (b"tRNS", struct.pack(">H", key)))
+    assert_pixels(data, np.dstack([DEEP, np.where(DEEP == key, 0, 65535).astype(np.uint16)]), alpha=True)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_bilevel_is_black_and_white(tmp_path, suffix):
-    path = saved(tmp_path / f"a{suffix}", Image.fromarray(GREY > 127))
-    assert_pixels(path, np.where(GREY > 127, 255, 0).astype(np.uint8), grey=True)
+@pytest.mark.parametrize("mode", ["1", "PA", "La", "RGBa", "YCbCr"])
+def test_other_modes(tmp_path, mode):
+    if mode == "1":
+        assert_pixels(saved(tmp_path / "a.png", Image.fromarray(GREY > 99)), np.where(GREY > 99, 255, 0).astype(np.uint8))
+    elif mode == "YCbCr":
+        image = Image.fromarray(COLOUR).convert("YCbCr")
+        assert_pixels(saved(tmp_path / "a.tif", image), np.asarray(image.convert("RGB")))
+    elif mode == "RGBa":
+        image = with_alpha(COLOUR).convert("RGBa")
+        path = saved(tmp_path / "a.tif", Image.frombytes("RGBA", image.size, image.tobytes()), tiffinfo={338: 1})
+        assert_pixels(path, np.asarray(image.convert("RGBA")), alpha=True)
 
 
-@pytest.mark.parametrize("depth", [2, 4])
-def test_few_bits_fill_the_scale(tmp_path, depth):
-    rows = np.frombuffer(bytes(range(256)), np.uint8).reshape(16, 16)
-    (tmp_path / "a.png").write_bytes(png(depth, 0, rows))
-    bits = np.unpackbits(rows, axis=1).reshape(16, -1, depth)
-    values = bits @ (1 << np.arange(depth)[::-1])
-    assert_pixels(tmp_path / "a.png", (values * 255 // (2**depth - 1)).astype(np.uint8))
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_four_inks_stay_four(tmp_path, suffix):
+    image = Image.fromarray(COLOUR).convert("CMYK")
+    path = saved(tmp_path / f"a{suffix}", image, **({"quality": 100, "subsampling": 0} if suffix == ".jpg" else {}))
+    with Image.open(path) as stored:
+        inks, grey = np.asarray(stored), np.asarray(stored.convert("RGB").convert("L"))
+    picture = assert_pixels(path, inks)
+    assert picture.space == "cmyk"
+    assert_pixels(path, grey, grey=True)
+    assert_pixels(written(tmp_path / "b.tif", picture), inks)
+    again = written(tmp_path / "c.png", picture)
+    with Image.open(path) as stored:
+        assert_pixels(again, np.asarray(stored.convert("RGB")))
 
 
-@pytest.mark.parametrize("grey", [False, True])
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("order", ["<", ">"])
-def test_sixteen_bits_of_grey_stay_sixteen(tmp_path, suffix, order, grey):
-    path = saved(tmp_path / f"a{suffix}", DEEP.astype(f"{order}u2"))
-    picture = assert_pixels(path, DEEP, grey=grey)
-    assert picture.pixels.dtype.isnative
-    images.write(tmp_path / f"b{suffix}", picture)
-    assert_pixels(tmp_path / f"b{suffix}", DEEP)
+def test_colours_that_are_no_light_are_refused(tmp_path):
+    image = Image.merge("LAB", [Image.fromarray(COLOUR[..., i]) for i in range(3)])
+    assert_refused(saved(tmp_path / "a.tif", image), "LAB")
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_floating_point_stays(tmp_path, grey):
-    numbers = (GREY.astype(np.float32) - 128) / 7
-    path = saved(tmp_path / "a.tif", numbers)
-    images.write(tmp_path / "b.tif", assert_pixels(path, numbers, grey=grey))
-    assert_pixels(tmp_path / "b.tif", numbers)
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_sixteen_bits_of_grey(tmp_path, name):
+    assert_pixels(saved(tmp_path / name, DEEP), DEEP)
+    assert_pixels(saved(tmp_path / name, DEEP), DEEP, grey=True)
+    assert_pixels(written(tmp_path / f"b{name}", Picture(DEEP, space="grey")), DEEP)
 
 
-def test_wider_integers_are_read_if_sixteen_bits_hold_them(tmp_path):
-    path = saved(tmp_path / "a.tif", DEEP.astype(np.int32))
-    assert_pixels(path, DEEP)
-    for wrong in (-1, 65536):
-        numbers = DEEP.astype(np.int32)
-        numbers[2, 3] = wrong
-        assert_refused(saved(path, numbers), "outside 0 to 65535")
+def test_sixteen_bits_of_either_byte_order_and_more_that_fit(tmp_path):
+    for order in "<>":
+        tifffile.imwrite(tmp_path / "a.tif", DEEP, byteorder=order)
+        assert_pixels(tmp_path / "a.tif", DEEP)
+    assert_pixels(saved(tmp_path / "i.tif", Image.fromarray(DEEP.astype(np.int32))), DEEP)
+    assert_refused(saved(tmp_path / "i.tif", Image.fromarray(DEEP.astype(np.int32) - 70000)), "outside 0 to 65535")
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 40), (40, 1)])
-@pytest.mark.parametrize("suffix", LOSSLESS)
-def test_thin_pictures(tmp_path, suffix, size):
-    pixels = RNG.integers(0, 256, (*size, 3), dtype=np.uint8)
-    picture = assert_pixels(saved(tmp_path / f"a{suffix}", pixels, **LOSSLESS[suffix]), pixels)
-    images.write(tmp_path / f"b{suffix}", picture)
-    assert_pixels(tmp_path / f"b{suffix}", pixels)
+def test_floating_point(tmp_path):
+    numbers = (GREY / np.float32(70) - 1).astype(np.float32)
+    numbers[0, 0] = np.nan
+    picture = assert_pixels(saved(tmp_path / "a.tif", numbers), numbers)
+    assert_pixels(written(tmp_path / "b.tif", picture), numbers)
+    assert_pixels(written(tmp_path / "c.tif", Picture(numbers.astype(np.float64), space="grey")), numbers)
 
 
-def test_cmyk_becomes_red_green_and_blue(tmp_path, photo):
-    path = saved(tmp_path / "a.jpg", Image.fromarray(photo[:64, :80]).convert("CMYK"), quality=95)
-    decoded = np.asarray(opened(path).convert("RGB"))
-    assert abs(decoded.astype(int) - photo[:64, :80]).mean() < 12  # not inverted
-    assert_pixels(path, decoded)
-    assert_pixels(path, luminance(decoded), grey=True)
+# --- more than Pillow reads ---
 
-
-# What a viewer shows for EXIF's orientations, in NumPy's words.
-SHOWN = {
-    1: lambda stored: stored,
-    2: lambda stored: stored[:, ::-1],
-    3: lambda stored: stored[::-1, ::-1],
-    4: lambda stored: stored[::-1],
-    5: lambda stored: stored.swapaxes(0, 1),
-    6: lambda stored: np.rot90(stored, -1),
-    7: lambda stored: np.rot90(stored, 2).swapaxes(0, 1),
-    8: lambda stored: np.rot90(stored),
+DEEP_PIXELS = {
+    "rgb": RNG.integers(0, 65536, (7, 5, 3), dtype=np.uint16),
+    "rgba": RNG.integers(0, 65536, (7, 5, 4), dtype=np.uint16),
+    "la": RNG.integers(0, 65536, (7, 5, 2), dtype=np.uint16),
 }
 
 
-@pytest.mark.parametrize("orientation", SHOWN)
-@pytest.mark.parametrize("suffix", [*LOSSLESS, ".jpg"])
-def test_orientation_is_applied_once(tmp_path, suffix, orientation):
-    exif = Image.Exif()
-    exif[0x112] = orientation
-    plain = saved(tmp_path / f"plain{suffix}", COLOUR, **LOSSLESS.get(suffix, {}))
-    path = saved(tmp_path / f"a{suffix}", COLOUR, exif=exif, **LOSSLESS.get(suffix, {}))
-    for grey in (False, True):
-        upright = SHOWN[orientation](images.read(plain, grey=grey).pixels)
-        picture = assert_pixels(path, upright, grey=grey)
-        images.write(tmp_path / "b.png", picture)
-        assert_pixels(tmp_path / "b.png", upright, grey=grey)
-        assert 0x112 not in opened(tmp_path / "b.png").getexif()
+@pytest.mark.parametrize("kind", DEEP_PIXELS)
+def test_sixteen_bits_of_colour_in_png(tmp_path, kind):
+    pytest.importorskip("imagecodecs")
+    pixels = DEEP_PIXELS[kind]
+    picture = assert_pixels(deep_png(pixels), pixels, alpha=kind != "rgb")
+    assert_pixels(written(tmp_path / "b.png", picture), pixels, alpha=kind != "rgb")
+    if kind == "rgb":
+        key = pixels[2, 3]
+        data = deep_png(pixels, (b"tRNS", struct.pack(">3H", *(int(n) for n in key))))
+        alpha = np.where((pixels == key).all(-1), 0, 65535).astype(np.uint16)
+        assert_pixels(data, np.dstack([pixels, alpha]), alpha=True)
 
 
-def test_alpha_is_turned_with_the_picture(tmp_path):
-    exif = Image.Exif()
-    exif[0x112] = 6
-    path = saved(tmp_path / "a.png", with_alpha(COLOUR), exif=exif)
-    np.testing.assert_array_equal(assert_pixels(path, SHOWN[6](COLOUR)).alpha, SHOWN[6](ALPHA))
+@pytest.mark.parametrize("planar", ["contig", "separate"])
+@pytest.mark.parametrize("kind", ["rgb", "rgba"])
+@pytest.mark.parametrize("dtype", ["uint16", "float32", "float64"])
+def test_deep_colour_in_tiff(tmp_path, planar, kind, dtype):
+    pixels = DEEP_PIXELS[kind].astype(dtype)
+    stored = pixels if planar == "contig" else np.moveaxis(pixels, -1, 0)
+    extra = {"extrasamples": ["unassalpha"]} if kind == "rgba" else {}
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, **extra)
+    picture = assert_pixels(tmp_path / "a.tif", pixels, alpha=kind == "rgba")
+    for compression in (None, 6):
+        again = written(tmp_path / "b.tif", picture, compression=compression, kept=Kept(dpi=(300, 300), icc=SRGB))
+        kept = assert_pixels(again, pixels, alpha=kind == "rgba").kept
+        assert kept.dpi == (300, 300)
+        assert kept.icc == SRGB
 
 
-@pytest.mark.parametrize("exif", [b"Exif\0\0no such header", b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"Exif\0\0"])
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
-def test_broken_exif_says_nothing(tmp_path, suffix, exif):
-    plain, path = saved(tmp_path / f"plain{suffix}", GREY), saved(tmp_path / f"a{suffix}", GREY, exif=exif)
-    assert_pixels(path, images.read(plain, grey=True).pixels, grey=True)
+def test_premultiplied_alpha_of_deep_tiff(tmp_path):
+    pixels = np.zeros((2, 2, 4), np.uint16)
+    pixels[..., 3] = [[0, 65535], [32768, 16384]]
+    pixels[..., 0] = [[0, 1000], [1000, 1000]]
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["assocalpha"])
+    picture = one(tmp_path / "a.tif")
+    np.testing.assert_array_equal(picture.pixels[..., 0], [[0, 1000], [2000, 4000]])
 
 
-def test_the_name_of_a_file_does_not_say_its_format(tmp_path):
-    assert_pixels(saved(tmp_path / "a.jpg", COLOUR, format="PNG"), COLOUR)
+def test_white_that_is_zero(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="miniswhite")
+    assert_pixels(tmp_path / "a.tif", 255 - GREY)
 
 
-def test_the_photograph_of_a_phones_several_pictures(tmp_path, photo):
-    first, second = Image.fromarray(photo[:64, :80]), Image.fromarray(photo[:16, :20])
-    path = saved(tmp_path / "a.jpg", first, format="MPO", save_all=True, append_images=[second])
-    with Image.open(path) as image:
-        assert image.n_frames == 2
-    assert images.read(path, grey=False).pixels.shape == (64, 80, 3)
-    assert images.read(path, grey=True).pixels.shape == (64, 80)
+@pytest.mark.parametrize("library", ["imagecodecs", "tifffile"])
+def test_without_the_library_deep_colour_is_refused_by_name(tmp_path, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    if library == "imagecodecs":
+        assert_refused(deep_png(DEEP_PIXELS["rgb"]), "16 bits", "imagecodecs", "imfilt[deep]")
+        return
+    monkeypatch.delitem(sys.modules, "tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", DEEP_PIXELS["rgb"], photometric="rgb")
+    tifffile.imwrite(tmp_path / "f.tif", DEEP_PIXELS["rgb"].astype(np.float32), photometric="rgb")
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    assert_refused(tmp_path / "a.tif", "16 bits", "tifffile", "imfilt[deep]")
+    assert_refused(tmp_path / "f.tif", "imfilt[deep]")
+    with pytest.raises(PictureError, match="tifffile"):
+        written(tmp_path / "b.tif", Picture(DEEP_PIXELS["rgb"], space="rgb"))
 
 
-# --- refused, by name ---
+# --- arrays ---
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", ">u2", "<i4", "u8", "f2", ">f8"])
+def test_arrays_of_numpy(tmp_path, dtype):
+    array = np.asfortranarray(RNG.integers(0, 2, (4, 6, 3)).astype(dtype))
+    for version in ((1, 0), (2, 0)):
+        with open(tmp_path / "a.npy", "wb") as file:
+            np.lib.format.write_array(file, array, version)
+        picture = one(tmp_path / "a.npy")
+        np.testing.assert_array_equal(picture.pixels, array)
+        assert picture.pixels.dtype.isnative
+    again = written(tmp_path / "b.npy", picture)
+    np.testing.assert_array_equal(np.load(again), array)
 
 
 @pytest.mark.parametrize(
-    ("name", "options"),
-    [("a.gif", {}), ("a.png", {}), ("a.tif", {}), ("a.webp", {"lossless": True})],
+    ("array", "words"),
+    [
+        (np.zeros((2, 2), complex), "complex128"),
+        (np.array([[None]]), "object"),
+        (np.zeros((2, 2, 2, 2)), "(2, 2, 2, 2)"),
+        (np.zeros(3), "(3,)"),
+        (np.zeros((2, 0)), "no pixels"),
+        (np.zeros((2, 2, 0)), "no channels"),
+        (np.zeros((2, 2), "U3"), "<U3"),
+        (np.zeros((2, 2), [("a", "u1")]), "a"),
+    ],
 )
-def test_several_frames_are_refused(tmp_path, name, options):
-    second = Image.fromarray(COLOUR[::-1])
-    assert_refused(saved(tmp_path / name, COLOUR, save_all=True, append_images=[second], **options), "2 frames")
+def test_arrays_that_are_no_pictures(tmp_path, array, words):
+    np.save(tmp_path / "a.npy", array, allow_pickle=True)
+    assert_refused(tmp_path / "a.npy", words)
 
 
-@pytest.mark.parametrize("colour_type", [2, 4, 6])
-def test_sixteen_bit_colour_is_refused(tmp_path, colour_type):
-    rows = RNG.integers(0, 256, (5, 48), dtype=np.uint8)
-    (tmp_path / "a.png").write_bytes(png(16, colour_type, rows))
-    assert np.asarray(opened(tmp_path / "a.png")).dtype == np.uint8  # Pillow does not mind
-    assert_refused(tmp_path / "a.png", "16 bits")
+# --- what is kept ---
 
 
-def test_sixteen_bit_colour_tiff_is_refused(tmp_path):
-    tifffile.imwrite(tmp_path / "a.tif", np.dstack([DEEP] * 3), photometric="rgb")
-    assert_refused(tmp_path / "a.tif", "16 bits")
+def exif(orientation=1, **more):
+    found = Image.Exif()
+    found[0x10F] = "Camera works"
+    found[0x13B] = "A. Photographer"
+    found[0x112] = orientation
+    block = found.get_ifd(0x8769)
+    block[0x829A] = 0.01
+    block[0xA002], block[0xA003] = 13, 9
+    found.get_ifd(0x8825)[1] = "N"
+    found.get_ifd(0x8825)[2] = (47.0, 22.0, 30.0)
+    return found
 
 
-def test_sixteen_bits_with_a_transparent_level_are_refused(tmp_path):
-    rows = DEEP.astype(">u2").view(np.uint8)
-    (tmp_path / "a.png").write_bytes(png(16, 0, rows, (b"tRNS", b"\x12\x34")))
-    assert_refused(tmp_path / "a.png", "16 bits and transparency")
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="6"/></x:xmpmeta>'
+SUFFIXES = [".jpg", ".png", ".tif", ".webp", pytest.param(".avif", marks=AVIF)]
 
 
-def test_other_formats_are_refused(tmp_path):
-    assert_refused(saved(tmp_path / "a.ppm", COLOUR), "PPM", "imfilt reads PNG, JPEG, TIFF and WebP")
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation(tmp_path, suffix, orientation):
+    """Pixels as Pillow turns them; the tag is gone, the rest of EXIF is not."""
+    blocks = np.kron(COLOUR[:3, :4], np.ones((8, 8, 1), np.uint8))
+    path = saved(tmp_path / f"a{suffix}", blocks, exif=exif(orientation), **LOSSLESS.get(suffix, {"quality": 100}))
+    from PIL import ImageOps
+
+    with Image.open(path) as image:
+        lying, upright = np.asarray(image.convert("RGB")), np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    picture = assert_pixels(path, upright)
+    for target in (".jpg", ".png", ".tif", ".webp"):
+        with Image.open(written(tmp_path / f"b{target}", picture, kept=picture.kept)) as again:
+            assert again.size == upright.shape[1::-1]
+            found = again.getexif()
+            assert found.get(0x112, 1) == 1
+            assert found[0x13B] == "A. Photographer"
+            block = found.get_ifd(0x8769)
+            assert (block[0xA002], block[0xA003]) == upright.shape[1::-1]
+            assert float(block[0x829A]) == pytest.approx(0.01)
+            assert found.get_ifd(0x8825)[1] == "N"
+    if suffix != ".avif":  # whose decoder turns by itself
+        picture = one(path, upright=False)
+        np.testing.assert_array_equal(picture.pixels, lying)
+        with Image.open(written(tmp_path / "c.png", picture, kept=picture.kept)) as again:
+            assert again.getexif().get(0x112, 1) == orientation
 
 
-@pytest.mark.parametrize("content", [b"", b"\0", b"hello, world\n" * 40, b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"])
-def test_what_is_not_a_picture_is_refused(tmp_path, content):
-    (tmp_path / "a.png").write_bytes(content)
-    assert_refused(tmp_path / "a.png", "is not a PNG, JPEG, TIFF or WebP picture")
+def test_a_thumbnail_of_another_picture_is_left_out(tmp_path, photo):
+    thumbnail = io.BytesIO()
+    Image.fromarray(photo[:60, :80]).save(thumbnail, "JPEG")
+    block = exif()
+    data = block.tobytes()[6:]
+    # The next directory after the first, by hand: compression, place and length of a JPEG.
+    (offset,) = struct.unpack_from("<I" if data[:2] == b"II" else ">I", data, 4)
+    order = "<" if data[:2] == b"II" else ">"
+    (count,) = struct.unpack_from(order + "H", data, offset)
+    at = len(data) + len(data) % 2
+    place = at + 2 + 3 * 12 + 4
+    entries = [(0x103, 3, 6), (0x201, 4, place), (0x202, 4, len(thumbnail.getvalue()))]
+    table = struct.pack(order + "H", 3)
+    for tag, kind, value in entries:
+        table += struct.pack(order + "HHI", tag, kind, 1) + struct.pack(order + ("HH" if kind == 3 else "I"), *([value, 0] if kind == 3 else [value]))
+    data = bytearray(data.ljust(at, b"\0"))
+    struct.pack_into(order + "I", data, offset + 2 + 12 * count, at)
+    whole = b"Exif\0\0" + bytes(data) + table + struct.pack(order + "I", 0) + thumbnail.getvalue()
+    path = saved(tmp_path / "a.jpg", photo[:64, :80], exif=whole)
+    assert thumbnail.getvalue() in path.read_bytes()
+    picture = one(path)
+    again = written(tmp_path / "b.jpg", picture, kept=picture.kept)
+    assert thumbnail.getvalue() not in again.read_bytes()
+    with Image.open(again) as image:
+        assert image.getexif()[0x13B] == "A. Photographer"
 
 
-def test_missing_files_and_folders_are_named_plainly(tmp_path):
-    assert_refused(tmp_path / "a.png", "no such file or directory")
-    assert_refused(tmp_path, "is a directory")
-    assert_refused(tmp_path / ("a" * 300), "name too long")
+def test_damaged_exif_is_a_warning(tmp_path, photo):
+    path = saved(tmp_path / "a.jpg", photo[:64, :80], exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + bytes(20))
+    picture = one(path)
+    assert picture.pixels.shape == (64, 80, 3)
+    assert picture.kept.exif is None
+    path = saved(tmp_path / "a.jpg", photo[:64, :80], exif=b"Exif\0\0nonsense")
+    picture = one(path)
+    assert any("EXIF" in warning for warning in picture.warnings)
 
 
-def test_sizes_between_large_and_absurd(tmp_path, monkeypatch):
-    path = saved(tmp_path / "a.png", GREY)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size - 1)  # Pillow warns
-    assert_pixels(path, GREY)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", GREY.size // 2 - 1)  # Pillow refuses
-    assert_refused(path, "too large")
+@pytest.mark.parametrize("source", SUFFIXES)
+@pytest.mark.parametrize("target", SUFFIXES)
+def test_profile_resolution_and_xmp(tmp_path, source, target):
+    options = {"icc_profile": SRGB, **LOSSLESS.get(source, {})}
+    options |= {"dpi": (300, 300)} if source in (".jpg", ".png", ".tif") else {}
+    if source == ".png":
+        info = PngImagePlugin.PngInfo()
+        info.add_itxt("XML:com.adobe.xmp", XMP.decode())
+        options["pnginfo"] = info
+    elif source == ".tif":
+        options["tiffinfo"] = {700: XMP}
+    else:
+        options["xmp"] = XMP
+    picture = one(saved(tmp_path / f"a{source}", np.kron(COLOUR, np.ones((8, 8, 1), np.uint8)), **options))
+    with Image.open(written(tmp_path / f"b{target}", picture, kept=picture.kept)) as image:
+        image.load()
+        assert image.info["icc_profile"] == SRGB
+        found = image.info.get("xmp") or image.info["XML:com.adobe.xmp"].encode()
+        assert found == XMP.replace(b'"6"', b'"1"')
+        if "dpi" in options and target in (".jpg", ".png", ".tif"):
+            assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+    bare = written(tmp_path / f"c{target}", picture, kept=picture.kept.without_metadata())
+    with Image.open(bare) as image:
+        image.load()
+        assert not {"icc_profile", "xmp", "exif", "XML:com.adobe.xmp"} & image.info.keys()
+        assert not image.getexif().get(0x13B)
+    # A grey result has no use for a profile of colours.
+    with Image.open(written(tmp_path / f"d{target}", Picture(GREY, space="grey"), kept=picture.kept)) as image:
+        assert "icc_profile" not in image.info
 
 
-ENCODINGS = {
-    "png": ("PNG", COLOUR, {}),
-    "palette": ("PNG", Image.fromarray(COLOUR).quantize(16), {"transparency": 3}),
-    "deep": ("TIFF", DEEP, {}),
-    "jpeg": ("JPEG", COLOUR, {"dpi": (72, 72)}),
-    "webp": ("WEBP", COLOUR, {"lossless": True}),
-    "tiff": ("TIFF", COLOUR, {}),
-    "lzw": ("TIFF", GREY, {"compression": "tiff_lzw"}),
-    "zip": ("TIFF", GREY, {"compression": "tiff_adobe_deflate"}),
-    "fax": ("TIFF", Image.fromarray(GREY > 127), {"compression": "group4"}),
-    "jpeg in tiff": ("TIFF", COLOUR, {"compression": "jpeg"}),
-}
+def test_texts_of_png_and_what_its_numbers_mean(tmp_path):
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Title", "A picture")
+    info.add_text("Long", "long " * 100, zip=True)
+    info.add_itxt("Author", "Übel", "de", "Autor")
+    info.add(b"gAMA", struct.pack(">I", 45455))
+    info.add(b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000))
+    info.add(b"sRGB", b"\0")
+    info.add_text("Behind", "the pixels") if False else None
+    picture = one(saved(tmp_path / "a.png", COLOUR, pnginfo=info))
+    with Image.open(written(tmp_path / "b.png", picture, kept=picture.kept)) as image:
+        image.load()
+        assert image.text["Title"] == "A picture"
+        assert image.text["Long"] == "long " * 100
+        assert (image.text["Author"], image.text["Author"].lang) == ("Übel", "de")
+        assert image.info["gamma"] == pytest.approx(0.45455)
+        assert image.info["chromaticity"][0] == pytest.approx(0.3127)
+        assert image.info["srgb"] == 0
 
 
-def encoded(kind):
-    name, pixels, options = ENCODINGS[kind]
-    file = io.BytesIO()
-    (pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)).save(file, name, **options)
-    return file.getvalue()
+def test_comments(tmp_path, photo):
+    picture = one(saved(tmp_path / "a.jpg", photo[:8, :8], comment=b"hello"))
+    with Image.open(written(tmp_path / "b.jpg", picture, kept=picture.kept)) as image:
+        assert image.info["comment"] == b"hello"
+    with Image.open(written(tmp_path / "b.gif", picture, kept=picture.kept)) as image:
+        assert image.info["comment"] == b"hello"
+    with Image.open(written(tmp_path / "b.png", picture, kept=picture.kept)) as image:
+        image.load()
+        assert image.text["Comment"] == "hello"
 
 
-@pytest.mark.parametrize("kind", ENCODINGS)
-def test_damage_is_refused_or_survived_in_silence(tmp_path, capfd, kind):
-    whole = encoded(kind)
-    path = tmp_path / "a"
-    path.write_bytes(whole)
-    images.read(path, grey=True)
-    rng = np.random.default_rng(3)
-    refused = 0
-    for trial in range(60):
-        damaged = bytearray(whole[: rng.integers(len(whole))] if trial % 3 == 0 else whole)
-        for at in rng.integers(0, max(len(damaged), 1), 4) if damaged else ():
-            damaged[at] = rng.integers(256)
-        path.write_bytes(damaged)
-        try:
-            images.read(path, grey=bool(trial % 2))
-        except images.PictureError:
-            refused += 1
-    assert refused >= 10
-    assert capfd.readouterr() == ("", "")
+# --- several frames ---
+
+
+def frames_of(path):
+    with Image.open(path) as image:
+        return [np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(image)]
+
+
+def animated(path, alpha=False, **options):
+    rng = np.random.default_rng(1)
+    palette = rng.integers(0, 256, (8, 3), dtype=np.uint8)
+    images = []
+    for _ in range(4):
+        pixels = palette[rng.integers(0, 8, (12, 10))]
+        if alpha:
+            pixels = np.dstack([pixels, np.where(rng.random((12, 10)) > 0.5, 255, 0).astype(np.uint8)])
+        images.append(Image.fromarray(pixels))
+    options = {"save_all": True, "append_images": images[1:], "duration": [40, 80, 120, 200], "loop": 3, **options}
+    images[0].save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("source", [".gif", ".png", ".webp"])
+@pytest.mark.parametrize("target", [".gif", ".png", ".webp"])
+@pytest.mark.parametrize("alpha", [False, True])
+def test_animations_keep_frames_times_and_loops(tmp_path, source, target, alpha):
+    options = {"lossless": True, "exact": True} if source == ".webp" else {"disposal": 2} if source == ".gif" else {}
+    path = animated(tmp_path / f"a{source}", alpha, **options)
+    before = frames_of(path)
+    with read.open_pictures(str(path)) as pictures:
+        assert pictures.frames == 4
+        made = list(pictures.read())
+        again = written(tmp_path / f"b{target}", *made, kept=pictures.kept)
+    after = frames_of(again)
+    assert len(after) == 4
+    for x, y in zip(before, after, strict=True):
+        np.testing.assert_array_equal(x[..., 3], y[..., 3])
+        shown = x[..., 3] > 0
+        np.testing.assert_array_equal(x[shown], y[shown])
+    with Image.open(again) as image:
+        assert image.info["loop"] == 3
+        durations = []
+        for frame in ImageSequence.Iterator(image):
+            frame.load()
+            durations.append(frame.info["duration"])
+        assert durations == [40, 80, 120, 200]
+
+
+def test_a_first_picture_that_is_not_of_the_animation(tmp_path):
+    path = animated(tmp_path / "a.png", default_image=True, duration=[40, 80, 120])
+    with read.open_pictures(str(path)) as pictures:
+        again = written(tmp_path / "b.png", *pictures.read(), kept=pictures.kept)
+    with Image.open(again) as image:
+        assert image.default_image
+        assert image.n_frames == 4
+
+
+def test_pages_of_all_kinds(tmp_path):
+    pages = [Image.fromarray(GREY), Image.fromarray(COLOUR[:5]), with_alpha(COLOUR), Image.fromarray(DEEP), Image.fromarray(GREY > 9)]
+    pages[0].save(tmp_path / "a.tif", save_all=True, append_images=pages[1:], dpi=(100, 100))
+    with read.open_pictures(str(tmp_path / "a.tif")) as pictures:
+        assert pictures.frames == 5
+        found = list(pictures.read())
+        np.testing.assert_array_equal(next(pictures.read(only=3)).pixels, DEEP)
+        with pytest.raises(PictureError, match="has 5 frames, counted from 0; there is no frame 5"):
+            next(pictures.read(only=5))
+        again = written(tmp_path / "b.tif", *found, kept=pictures.kept)
+    for picture, page in zip(found, pages, strict=True):
+        np.testing.assert_array_equal(picture.pixels, np.asarray(page.convert("L") if page.mode == "1" else page))
+    with Image.open(again) as image:
+        assert image.n_frames == 5
+        for number, picture in enumerate(found):
+            image.seek(number)
+            np.testing.assert_array_equal(np.asarray(image), picture.pixels)
+
+
+def test_deep_pages(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        writer.write(DEEP_PIXELS["rgb"], photometric="rgb")
+        writer.write(GREY, photometric="minisblack")
+        writer.write(DEEP_PIXELS["rgb"] // 2, photometric="rgb")
+    with read.open_pictures(str(tmp_path / "a.tif")) as pictures:
+        found = list(pictures.read())
+        again = written(tmp_path / "b.tif", *found, kept=pictures.kept)
+    np.testing.assert_array_equal(found[1].pixels, GREY)
+    np.testing.assert_array_equal(found[2].pixels, DEEP_PIXELS["rgb"] // 2)
+    with tifffile.TiffFile(again) as stored:
+        assert [page.shape for page in stored.pages] == [(7, 5, 3), (9, 13), (7, 5, 3)]
+
+
+def test_frames_are_read_one_by_one(tmp_path):
+    path = animated(tmp_path / "a.gif")
+    seen = []
+
+    def telling():
+        with read.open_pictures(str(path)) as pictures:
+            for picture in pictures.read():
+                seen.append(len(seen))
+                yield picture
+
+    class Watching(io.BytesIO):
+        def write(self, data):
+            if self.tell() == 0:
+                assert len(seen) < 4, "all frames are held before the first is written"
+            return super().write(data)
+
+    write.save(Watching(), FORMATS["NPY"], iter([Picture(GREY)]), Kept())
+    written(tmp_path / "b.gif", *telling(), kept=Kept(animation={"loop": 0}))
+    assert len(frames_of(tmp_path / "b.gif")) == 4
 
 
 # --- writing ---
 
 
-@pytest.mark.parametrize("name", ["a.png", "a.PNG", "a.jpg", "a.JPEG", "a.tif", "a.tiff", "a.webp", "a.b.png"])
-def test_the_suffix_chooses_the_format(tmp_path, name):
-    images.write(tmp_path / name, images.Picture(COLOUR))
-    assert opened(tmp_path / name).format == images.output_format(name)
-    assert {"p": "PNG", "j": "JPEG", "t": "TIFF", "w": "WEBP"}[name.lower().split(".")[-1][0]] == (
-        images.output_format(name)
-    )
-
-
-@pytest.mark.parametrize("name", ["a", "a.", "a.gif", "a.txt", ".png", "a.png "])
-def test_other_suffixes_are_refused(tmp_path, name):
-    with pytest.raises(images.PictureError, match=r"\.png, \.jpg"):
-        images.write(tmp_path / name, images.Picture(COLOUR))
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.parametrize(
     ("name", "picture", "words"),
     [
-        ("a.jpg", images.Picture(COLOUR, ALPHA), "transparency"),
-        ("a.jpg", images.Picture(DEEP), "16 bits"),
-        ("a.webp", images.Picture(DEEP), "16 bits"),
-        ("a.jpg", images.Picture(DEEP.astype(np.float32)), "floating point"),
-        ("a.png", images.Picture(DEEP.astype(np.float32)), "floating point"),
-        ("a.webp", images.Picture(DEEP.astype(np.float32)), "floating point"),
-        ("a.jpg", images.Picture(np.zeros((1, 65501), np.uint8)), "65501 x 1"),
-        ("a.webp", images.Picture(np.zeros((16384, 1), np.uint8)), "1 x 16384"),
+        ("a.jpg", Picture(np.dstack([GREY, ALPHA]), alpha=True, space="grey"), ("transparency", ".png", "--alpha drop")),
+        ("a.bmp", Picture(np.dstack([COLOUR, ALPHA]), alpha=True, space="rgb"), ("transparency",)),
+        ("a.jpg", Picture(DEEP, space="grey"), ("16 bits", ".tif", "--depth 8")),
+        ("a.webp", Picture(DEEP, space="grey"), ("16 bits",)),
+        ("a.gif", Picture(DEEP, space="grey"), ("16 bits",)),
+        ("a.png", Picture(np.zeros((2, 2), np.float32), space="grey"), ("floating point", ".npy", "--depth 8")),
+        ("a.png", Picture(np.zeros((2, 2, 7), np.uint8)), ("7 channels", ".npy")),
+        ("a.png", Picture(np.zeros((2, 2), np.int32)), ("int32",)),
+        ("a.png", Picture(np.zeros((0, 2), np.uint8)), ("no pixels",)),
+        ("a.webp", Picture(np.zeros((1, 16384), np.uint8), space="grey"), ("16384 x 1", ".png")),
+        ("a.jpg", Picture(np.zeros((65501, 1), np.uint8), space="grey"), ("1 x 65501",)),
     ],
 )
 def test_what_a_format_would_lose_is_refused(tmp_path, name, picture, words):
-    with pytest.raises(images.PictureError, match=f"cannot hold .*{words}"):
-        images.write(tmp_path / name, picture)
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(PictureError) as caught:
+        written(tmp_path / name, picture)
+    assert all(word in str(caught.value) for word in words), caught.value
 
 
-@pytest.mark.parametrize("name", ["a.jpg", "a.webp"])
-def test_the_largest_sides_are_written(tmp_path, name):
-    width = {"a.jpg": 65500, "a.webp": 16383}[name]
-    images.write(tmp_path / name, images.Picture(np.zeros((1, width), np.uint8)))
-    assert opened(tmp_path / name).size == (width, 1)
+@pytest.mark.parametrize("name", ["a.jpg", "a.bmp", "a.ppm", "a.npy"])
+def test_several_frames_for_a_format_of_one(tmp_path, name):
+    with pytest.raises(PictureError, match="2 frames; .*--frame 0"):
+        written(tmp_path / name, Picture(GREY, space="grey"), Picture(GREY, space="grey"))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_resolution_and_profile_are_kept(tmp_path, suffix):
-    path = saved(tmp_path / f"a{suffix}", COLOUR, dpi=(300, 200), icc_profile=profile(b"RGB "))
-    images.write(tmp_path / f"b{suffix}", images.read(path, grey=False))
-    info = opened(tmp_path / f"b{suffix}").info
-    assert tuple(round(float(number)) for number in info["dpi"]) == (300, 200)
-    assert info["icc_profile"] == profile(b"RGB ")
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp", "a.bmp", "a.ppm", "a.npy", "a.gif"])
+def test_every_format_holds_grey_and_colour(tmp_path, name):
+    few = np.kron(COLOUR[:2, :2], np.ones((5, 5, 1), np.uint8))
+    for pixels, space in ((GREY, "grey"), (few, "rgb")):
+        picture = one(written(tmp_path / name, Picture(pixels, space=space)))
+        found = picture.pixels
+        if name == "a.webp" and space == "grey":
+            found = luminance(found)
+        if name == "a.gif" and found.shape != pixels.shape:
+            found = luminance(found)
+        np.testing.assert_array_equal(found, pixels)
 
 
-@pytest.mark.parametrize(
-    ("name", "pixels", "space", "grey", "kept"),
-    [
-        ("a.png", COLOUR, b"RGB ", False, True),
-        ("a.png", COLOUR, b"RGB ", True, False),
-        ("a.jpg", COLOUR, b"RGB ", True, False),
-        ("a.jpg", Image.fromarray(COLOUR).convert("CMYK"), b"CMYK", False, False),
-        ("a.jpg", GREY, b"GRAY", True, True),
-        ("a.png", DEEP, b"GRAY", True, True),
-    ],
-)
-def test_a_profile_is_kept_for_the_colours_it_is_about(tmp_path, name, pixels, space, grey, kept):
-    path = saved(tmp_path / name, pixels, icc_profile=profile(space))
-    assert ("icc_profile" in images.read(path, grey=grey).keep) == kept
+def test_quality_and_compression(tmp_path, photo):
+    picture = Picture(photo[:128, :128], space="rgb")
+
+    def size(name, **options):
+        return written(tmp_path / name, picture, **options).stat().st_size
+
+    assert size("a.jpg", quality=10) < size("a.jpg") < size("a.jpg", quality=100)
+    assert size("a.webp", quality=10) < size("a.webp", quality=90) < size("a.webp")
+    assert size("a.tif", compression=1) < size("a.tif")
+    assert size("a.png", compression=9) < size("a.png") < size("a.png", compression=0)
+    with Image.open(written(tmp_path / "a.jpg", picture)) as image:
+        assert [one_[1:3] for one_ in image.layer] == [(1, 1)] * 3  # colour at full resolution
 
 
-def test_a_resolution_that_cannot_be_is_dropped(tmp_path):
-    for number in (0, 1e9):
-        path = saved(tmp_path / "a.tif", GREY, dpi=(number, 72))
-        picture = images.read(path, grey=True)
-        assert "dpi" not in picture.keep
-        images.write(tmp_path / "b.jpg", picture)
+def test_names_of_formats():
+    assert formats.by_suffix("x/y.TIFF").name == "TIFF"
+    assert formats.by_name("JPG").name == "JPEG"
+    with pytest.raises(PictureError, match=r"would end in \.xyz; choose one with -o that ends in \.png"):
+        formats.by_suffix("a.xyz")
+    with pytest.raises(PictureError, match="would have no suffix"):
+        formats.by_suffix("a")
+    with pytest.raises(PictureError, match="no format 'docx'; choose one of png"):
+        formats.by_name("docx")
 
 
-class Stopped(BaseException):
-    """As KeyboardInterrupt, which would end the test run."""
+# --- damage ---
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), ValueError("no"), Stopped()])
-@pytest.mark.parametrize("before", [None, b"as it was"])
-def test_a_failed_write_leaves_things_as_they_were(tmp_path, monkeypatch, error, before):
-    def fail(self, file, *_, **__):
-        file.write(b"half")
-        file.flush()
-        assert len(list(tmp_path.iterdir())) == 1 + (before is not None)
-        raise error
-
-    monkeypatch.setattr(Image.Image, "save", fail)
-    path = tmp_path / "a.png"
-    if before is not None:
-        path.write_bytes(before)
-    with pytest.raises((images.PictureError, Stopped)) as caught:
-        images.write(path, images.Picture(GREY))
-    if isinstance(error, OSError):
-        assert str(caught.value) == f"cannot write {path}: no space left on device"
-    assert [file.read_bytes() for file in tmp_path.iterdir()] == ([] if before is None else [before])
+def whole_files(tmp_path, photo):
+    small = Image.fromarray(photo[:40, :60])
+    for name, options in [
+        ("a.png", {}), ("a.jpg", {}), ("a.tif", {}), ("b.tif", {"compression": "tiff_adobe_deflate"}), ("a.webp", {}),
+        ("a.gif", {}), ("a.bmp", {}), ("a.ppm", {}), *([("a.avif", {})] if features.check("avif") else []),
+    ]:  # fmt: skip
+        yield saved(tmp_path / name, small, **options)
+    np.save(tmp_path / "a.npy", photo[:40, :60])
+    yield tmp_path / "a.npy"
 
 
-def test_the_longest_name_is_written(tmp_path):
-    name = "a" * 251 + ".png"
-    images.write(tmp_path / name, images.Picture(GREY))
-    assert [file.name for file in tmp_path.iterdir()] == [name]
+def test_pieces_of_files_are_refused_or_whole(tmp_path, photo):
+    for path in whole_files(tmp_path, photo):
+        data = path.read_bytes()
+        expected = one(data).pixels
+        for cut in (0, 1, 3, 8, 12, 20, 33, 60, len(data) // 3, len(data) // 2, len(data) - 30):
+            try:
+                found = one(data[:cut])
+            except PictureError as error:
+                assert "\n" not in str(error), path
+            else:
+                np.testing.assert_array_equal(found.pixels, expected, f"{path} cut at {cut}")
 
 
-def test_a_written_file_has_the_permissions_of_any_new_file(tmp_path):
-    images.write(tmp_path / "a.png", images.Picture(GREY))
-    (tmp_path / "b.png").touch()
-    assert (tmp_path / "a.png").stat().st_mode == (tmp_path / "b.png").stat().st_mode
+def test_flipped_bytes_never_raise_anything_else(tmp_path, photo):
+    rng = np.random.default_rng(5)
+    for path in whole_files(tmp_path, photo):
+        data = path.read_bytes()
+        for _ in range(60):
+            damaged = bytearray(data)
+            for place in rng.integers(0, min(len(data), 400), 3):
+                damaged[place] = rng.integers(0, 256)
+            try:
+                with read.open_pictures(bytes(damaged), max_pixels=1 << 22) as pictures:
+                    pictures.facts()
+                    for picture in pictures.read():
+                        assert picture.pixels.size
+                    pictures.kept  # noqa: B018
+            except PictureError as error:
+                assert str(error)
+                assert "\n" not in str(error)
 
 
-# --- numbers with a sign ---
+@pytest.mark.parametrize("data", [b"", b"no picture\n", b"%!PS-Adobe-3.0 EPSF-3.0\n", b"\0" * 100, b"BM", b"P6"])
+def test_what_is_no_picture(data, tmp_path):
+    assert_refused(data, "is empty" if not data else "")
+    (tmp_path / "a.png").write_bytes(data)
+    assert_refused(tmp_path / "a.png")
 
 
-def test_signs_become_absolute_values():
-    numbers = np.array([[-255, -127.5, 0, 63.75, 255.5, 300, -1e9, 0.5, -1.5, 2.5]])
-    np.testing.assert_array_equal(images.to_depth(numbers, np.uint8), [[255, 128, 0, 64, 255, 255, 255, 0, 2, 2]])
-    np.testing.assert_array_equal(images.to_depth(257 * numbers[:, :4], np.uint16), [[65535, 32768, 0, 16384]])
-    assert images.to_depth(numbers, np.uint8).dtype == np.uint8
+def test_files_that_are_not_there(tmp_path):
+    assert_refused(tmp_path / "none.png", "no such file")
+    assert_refused(tmp_path, "is a directory")
 
 
-def test_floating_point_keeps_signs_and_nan():
-    numbers = np.array([[-1.5, 0, np.nan, np.inf]])
-    kept = images.to_depth(numbers, np.dtype(np.float32))
-    assert kept.dtype == np.float32
-    np.testing.assert_array_equal(kept, numbers)
+def test_bombs_are_refused_before_they_are_decoded(tmp_path):
+    size = (50_000, 50_000)
+    header = struct.pack(">IIBBBBB", *size, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        for name, data in [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
+    )
+    array = io.BytesIO()
+    np.lib.format.write_array_header_1_0(array, {"descr": "|u1", "fortran_order": False, "shape": size})
+    tiff = struct.pack("<2sHIH", b"II", 42, 8, 3) + b"".join(
+        struct.pack("<HHII", tag, 4, 1, value) for tag, value in ((256, size[0]), (257, size[1]), (273, 8))
+    )
+    gif = b"GIF89a" + struct.pack("<HHBBB", *size, 0, 0, 0) + b";"
+    for data in (bomb, array.getvalue(), tiff + bytes(4), gif):
+        assert_refused(data, "50000 x 50000 = 2500000000 pixels, more than --max-pixels 1000000 allows", max_pixels=10**6)
+    path = saved(tmp_path / "a.png", GREY)
+    assert one(path, max_pixels=9 * 13).pixels.shape == (9, 13)
+    assert_refused(path, "117 pixels", max_pixels=9 * 13 - 1)
 
 
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
-def test_integers_cannot_show_what_is_not_a_number(number):
-    with pytest.raises(images.PictureError, match="floating point"):
-        images.to_depth(np.array([[0.0, number]]), np.uint8)
+def test_facts_need_no_pixels(tmp_path, photo):
+    path = saved(tmp_path / "a.jpg", photo[:64, :80], exif=exif(6), icc_profile=SRGB, dpi=(72, 72))
+    with read.open_pictures(str(path)) as pictures:
+        facts = pictures.facts()
+    assert (facts["format"], facts["width"], facts["height"], facts["orientation"]) == ("JPEG", 64, 80, 6)
+    assert "sRGB" in facts["profile"]
+    assert facts["dpi"] == [72, 72]

@@ -43,7 +43,12 @@ def parser(name, shared=True):
         text = CONV if name == "conv" else _description(name)
         made = Parser(f"imfilt {name}", description=text, usage=f"imfilt {name} [OPTION ...] FILE ...")
         made.add_argument("files", nargs="+", metavar="FILE", help="pictures, folders with --recursive, or - for stdin")
-        signatures.add_options(made, options_of(name))
+        options = options_of(name)
+        signatures.add_options(made, options)
+        if any(option.metavar == "KERNEL" for option in options):
+            from imfilt.cli.kernels import HOW
+
+            made.epilog = f"A KERNEL is typed, {HOW}."
         _add_choices(made, name)
     if shared:
         settings.add_options(made, name)

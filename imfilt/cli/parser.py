@@ -48,6 +48,11 @@ class Formatter(argparse.RawDescriptionHelpFormatter):
     def __init__(self, prog):
         super().__init__(prog, max_help_position=30, width=columns() - 2)
 
+    def _split_lines(self, text, width):
+        import textwrap
+
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)  # names stay whole
+
 
 def _joined(parser, args):
     """Values such as -0.5 or -1,0,1 are joined to their option, or argparse takes them for one."""

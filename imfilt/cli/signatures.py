@@ -1,6 +1,7 @@
 """Options of a command from the signature and the docstring of its function."""
 
 import argparse
+import ast
 import inspect
 import re
 from typing import NamedTuple
@@ -94,6 +95,14 @@ def picture_or_finite(text):
     return text if text == "finite" else picture(text)
 
 
+def literal(text):
+    """A number, or a word: for annotations that are not in the table."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
 # The annotation of a parameter -> how its text is read, and what stands for it in the help.
 CONVERTERS = {
     "float": (number, "X"),
@@ -123,6 +132,14 @@ HELP = {  # where the docstring speaks of arrays
     "psf": "what a point became: gaussian:SIGMA, disk:RADIUS, motion:LENGTH,ANGLE, box:SIZE, or a kernel",
     "factor": "how many times as large; a fraction, as 3/2, or two (rows, columns)",
     "weights": 'a picture of how much each pixel counts, or the word "finite": NaN counts for nothing',
+}
+
+
+ELSEWHERE = {  # where the docstring only tells which other function's it is like
+    "stride": "only every so many pixels have a result, or two numbers (rows, columns)",
+    "dilation": "distance of neighbouring taps, or two numbers (rows, columns)",
+    "origin": "moves the centre of the taps, or two numbers (rows, columns)",
+    "padding": "a number, two (rows, columns), four (top, bottom, left, right), or a word: valid, same, same_lower, full",
 }
 
 
@@ -164,13 +181,15 @@ def options_of(function):
         if name in NOT_OPTIONS:
             continue
         kind, text = told.get(name, ("", ""))
-        convert, metavar = CONVERTERS[parameter.annotation]
+        convert, metavar = CONVERTERS.get(parameter.annotation, (literal, "VALUE"))
         required = parameter.default is inspect.Parameter.empty
         choices = tuple(re.findall(r'"([^"]+)"', kind)) if kind.startswith("{") else ()
         if name == "mode":
             choices = (*MODES, *ALIASES)
         if name == "mask":
             convert, metavar = picture, "FILE"
+        if name in ELSEWHERE and len(text) < 40:
+            text = ELSEWHERE[name]
         if name in ("column", "row", "bias"):
             convert, metavar = kernels.parse_row, "TAPS"
         if name == "psf":
