@@ -14,6 +14,7 @@ TAGS = (
     ExifTags.Base.DateTime, ExifTags.Base.Artist, ExifTags.Base.HostComputer, ExifTags.Base.Copyright,
 )  # fmt: skip
 BLOCKS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+DAMAGED = "its EXIF is damaged, and is left out"
 XMP_TAG = 700
 XMP_TEXT = "XML:com.adobe.xmp"
 UPRIGHT_IN_XMP = (
@@ -22,14 +23,14 @@ UPRIGHT_IN_XMP = (
 )
 
 
-def of(image, turned, frames, warnings):
+def of(image, orientation, frames, warnings):
     """What is kept of an image that Pillow has read.
 
     Parameters
     ----------
     image : PIL.Image.Image
-    turned : bool
-        Its pixels were turned upright.
+    orientation : int
+        Of the pixels, as EXIF counts: 1 is upright.
     frames : int
     warnings : list of str
         Receives what cannot be kept.
@@ -44,15 +45,16 @@ def of(image, turned, frames, warnings):
     if dpi and all(0 < float(number) < 65536 for number in dpi):
         kept.dpi = float(dpi[0]), float(dpi[1])
     try:
-        kept.exif = _exif(image, turned)
+        kept.exif = _exif(image, orientation)
+        damaged = not len(image.getexif()) and not _is_empty(info.get("exif") or b"")
     except Exception:  # EXIF that no one can parse
-        warning = "its EXIF is damaged, and is left out"
-        if warning not in warnings:
-            warnings.append(warning)
+        damaged = True
+    if damaged and DAMAGED not in warnings:
+        warnings.append(DAMAGED)
     xmp = info.get("xmp") or info.get(XMP_TEXT)
     if xmp:
         kept.xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp)
-        if turned:
+        if orientation == 1:
             for pattern, upright in UPRIGHT_IN_XMP:
                 kept.xmp = re.sub(pattern, upright, kept.xmp)
     kept.text = {
@@ -70,7 +72,12 @@ def _bytes(text):
     return text.encode("utf-8", "replace") if isinstance(text, str) else text or None
 
 
-def _exif(image, turned):
+def _is_empty(exif):
+    """Whether EXIF is not there, or a directory of nothing."""
+    return not exif or (exif[6:8] in (b"II", b"MM") and len(exif) <= len(Image.Exif().tobytes()))
+
+
+def _exif(image, orientation):
     """EXIF as bytes, without the thumbnail, which shows another picture; None if there is none."""
     found = image.getexif()
     made = Image.Exif()
@@ -78,9 +85,10 @@ def _exif(image, turned):
     for tag, value in found.items():
         if tag in BLOCKS or tag == XMP_TAG or (structural and tag not in TAGS):
             continue
-        if tag == ExifTags.Base.Orientation and turned:
-            continue
-        made[tag] = value
+        if tag != ExifTags.Base.Orientation:
+            made[tag] = value
+    if orientation != 1:
+        made[ExifTags.Base.Orientation] = orientation
     for block in BLOCKS:
         inner = found.get_ifd(block)
         if inner:

@@ -191,7 +191,8 @@ class _FromArray(Pictures):
         self.kept = metadata.Kept()
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, self.dtype = read(file)
+        shape, _, dtype = read(file)
+        self.dtype = dtype if dtype.fields else dtype.newbyteorder("=")
         file.seek(0)
         if self.dtype.kind not in "buif" or self.dtype.itemsize > 8:
             raise PictureError(f"is an array of {self.dtype}; pixels are booleans, integers or real numbers")
@@ -246,7 +247,10 @@ class _FromPillow(Pictures):
         self._check_size(*self._image.size)
         self._orientation = self._find_orientation()
         width, height = self._image.size
-        self.size = (height, width) if self._orientation > 4 and self._turn else (width, height)
+        # Pillow gives the size of a TIFF that a tag turns as it is upright.
+        turned = self.name == "TIFF" and ExifTags.Base.Orientation in self._image.tag_v2
+        swapped = self._orientation > 4 and self._turn != turned
+        self.size = (height, width) if swapped else (width, height)
         self._describe()
 
     def _find_orientation(self):
@@ -257,7 +261,8 @@ class _FromPillow(Pictures):
             value = self._image.getexif().get(ExifTags.Base.Orientation, 1)
             return value if value in UPRIGHT else 1
         except Exception:
-            self.warnings.append("its EXIF is damaged, and is left out")
+            if metadata.DAMAGED not in self.warnings:
+                self.warnings.append(metadata.DAMAGED)
             return 1
 
     def _describe(self):
@@ -267,9 +272,20 @@ class _FromPillow(Pictures):
         )  # fmt: skip
         self.space = {"C": "cmyk", "1": "grey", "L": "grey", "I": "grey", "F": "grey"}.get(mode[0], "rgb")
         self.alpha = bool(self._image.has_transparency_data)
+        if mode == "P" and self._grey_palette():
+            self.space = "grey"
+        if self._png == (16, 4):
+            self.space = "grey"
         if self._is_deep() and self.name == "TIFF":
             page = self._page(0)
             self.dtype, self.space, self.alpha = page.dtype, *_tiff_space(page)
+
+    def _grey_palette(self):
+        """Whether a single picture's colours are greys."""
+        if self.frames > 1 or self.alpha:
+            return False
+        palette = np.array(self._image.getpalette("RGB") or [0, 1, 2], np.uint8).reshape(-1, 3)
+        return bool((palette[:, :1] == palette).all())
 
     def _is_deep(self):
         """Whether Pillow would read less than there is, of the frame that it is at."""
@@ -286,7 +302,7 @@ class _FromPillow(Pictures):
         if self._image is None:
             return metadata.of_tiff(self._tiff)
         with _errors():
-            return metadata.of(self._image, self._turn, self.frames, self.warnings)
+            return metadata.of(self._image, 1 if self._turn else self._orientation, self.frames, self.warnings)
 
     def facts(self):
         """What the header tells, for people and JSON."""
@@ -308,20 +324,25 @@ class _FromPillow(Pictures):
         if self.frames > 1:
             image.seek(number)
             self._check_size(*image.size)
+            if self.name == "TIFF":  # each page lies as it says
+                self._orientation = self._find_orientation()
         if self._is_deep():
             pixels, alpha, space = self._deep_png() if self.name == "PNG" else self._deep_page(number)
         else:
             if grey and self.name == "JPEG":
                 image.draft("L", None)  # its luminance needs no decoding of its colour
             image.load()
-            pixels, alpha, space = _pixels(image, grey)
+            pixels, alpha, space = _pixels(image, grey or (self.space == "grey" and image.mode == "P"))
         about = {name: image.info[name] for name in ("duration", "dpi") if name in image.info}
-        if self._turn:
-            orientation = self._orientation
-            if self.name in ("PNG", "TIFF"):  # behind the pixels, or another page
-                orientation = self._find_orientation()
-            if orientation in UPRIGHT:
-                pixels = np.ascontiguousarray(UPRIGHT[orientation](pixels))
+        orientation = self._orientation
+        if self.name == "PNG":  # where EXIF may lie behind the pixels
+            orientation = self._find_orientation()
+        if self.name == "TIFF" and not self._is_deep():
+            orientation = 1 if self._turn else {6: 8, 8: 6}.get(orientation, orientation)  # back
+        elif not self._turn:
+            orientation = 1
+        if orientation in UPRIGHT:
+            pixels = np.ascontiguousarray(UPRIGHT[orientation](pixels))
         return Picture(pixels, alpha=alpha, space=space, about=about)
 
     # --- what Pillow cannot ---

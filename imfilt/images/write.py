@@ -68,10 +68,9 @@ def save(file, format, pictures, kept, *, quality=None, compression=None):
     images = (_image(_checked(format, one), format.name) for one in rest)
     image = next(images)
     if several:
-        options |= {"save_all": True, "append_images": images, **_animation(format.name, kept, first)}
+        later = images if format.name == "GIF" else list(images)  # the others look at all of them first
+        options |= {"save_all": True, "append_images": later, **_animation(format.name, kept, first)}
         if format.name in ("WEBP", "AVIF"):
-            later = list(images)
-            options["append_images"] = later
             options["duration"] = [one.info.get("duration", 0) for one in (image, *later)]
     with _errors(format.name):
         image.save(file, format.name, **options)
