@@ -6,8 +6,8 @@ The commands run in turn, one after the other, several rounds; medians of wall t
 photographs and writes the same format, with the compression that it has by default (and the size of its file is told: a
 fast file can be a large one). ImageMagick, GraphicsMagick and libvips take part when they are installed
 (apt-get install imagemagick graphicsmagick libvips-tools), OpenCV with pip. Edges are not the same numbers:
-ImageMagick's keeps the larger of two derivatives, GraphicsMagick's is a convolution with one of them, libvips' adds their
-absolute values, of each colour. Blurs and sizes are the same to a level or so.
+ImageMagick's keeps the larger of two derivatives, GraphicsMagick's is a convolution with one of them, libvips' adds
+their absolute values, of each colour. Blurs and sizes are the same to a level or so.
 """
 
 import argparse
@@ -93,7 +93,10 @@ def batch(there, sources, target):
     """Edges of many photographs in one call."""
     folder = Path(target("x")).parent
     pairs = [text for source in sources for text in (source, str(folder / f"cv-{Path(source).stem}.png"))]
-    yield "imfilt", [there["imfilt"], "sobel", "--quiet", *sources, "-o", str(folder / "out") + os.sep, "--format", "png"]
+    yield (
+        "imfilt",
+        [there["imfilt"], "sobel", "--quiet", *sources, "-o", str(folder / "out") + os.sep, "--format", "png"],
+    )
     yield "OpenCV script", [there["OpenCV script"], "-c", SOBEL, *pairs]
 
 
@@ -115,7 +118,10 @@ def measure(title, contenders, there, outputs, rounds, lines):
     for name, times in seconds.items():
         median = statistics.median(times)
         lines.append({"task": title, "command": name, "seconds": median, "ratio": median / ours, "bytes": sizes[name]})
-        print(f"{title:36} {name:15} {median * 1e3:8.1f} ms  {median / ours:5.2f}x  {sizes[name] / 1e6:7.2f} MB", flush=True)
+        print(
+            f"{title:36} {name:15} {median * 1e3:8.1f} ms  {median / ours:5.2f}x  {sizes[name] / 1e6:7.2f} MB",
+            flush=True,
+        )
 
 
 def main():
@@ -149,7 +155,9 @@ def main():
         for i in range(16):
             sources.append(str(folder / f"many{i:02}.jpg"))
             shutil.copy(folder / "photo2560.jpg", sources[-1])
-        measure("sobel of 16, 2560x1600 jpg to png", batch(there, sources, target), there, outputs, options.rounds, lines)
+        measure(
+            "sobel of 16, 2560x1600 jpg to png", batch(there, sources, target), there, outputs, options.rounds, lines
+        )
     common.write(options.output, lines)
 
 

@@ -55,4 +55,5 @@ from imfilt.upsampling import upsample_kernel as upsample_kernel
 from imfilt.upsampling import upscale as upscale
 
 __version__: str
+_PLACES: dict[str, tuple[str, ...]]
 __all__: list[str]

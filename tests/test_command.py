@@ -1,7 +1,6 @@
 """The command, in processes of its own: files, options, exit statuses, and what is on stderr."""
 
 import inspect
-import json
 import os
 import signal
 import struct

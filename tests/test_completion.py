@@ -14,7 +14,7 @@ import pytest
 from imfilt import cli
 from imfilt.cli.completion import SHELLS, script
 
-NASTY = "it's \"quoted\" [or] a:b $HOME `date` \\ 100%% ! *\n  twice; and more"
+NASTY = 'it\'s "quoted" [or] a:b $HOME `date` \\ 100%% ! *\n  twice; and more'
 
 
 def commands():
@@ -23,7 +23,7 @@ def commands():
     one.add_argument("files", nargs="+", metavar="FILE")
     one.add_argument("-m", "--mode", choices=("near", "wrap"), help=NASTY, default="near")
     one.add_argument("--mask", metavar="FILE", help="%(default)s: a file")
-    one.add_argument("--kernel", metavar="KERNEL").complete = "file"
+    one.add_argument("--kernel", metavar="KERNEL")
     one.add_argument("--sigma", metavar="X", type=float)
     one.add_argument("--force", action="store_true")
     one.add_argument("--no-clip", "--clip", action="store_true")
@@ -100,7 +100,9 @@ class Terminal:
         if not self.process:
             os.chdir(folder)
             os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "COLUMNS": "200"})
-        self.type("PROMPT='> '; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source .zsh; echo rea''dy\n")
+        self.type(
+            "PROMPT='> '; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source .zsh\necho rea''dy\n"
+        )
         self.wait_for("ready")
 
     def type(self, text):
@@ -163,7 +165,9 @@ def test_zsh(folder):
 def test_the_command_writes_scripts_that_its_shell_reads(name, tmp_path, capsys):
     assert cli.main(["completion", name]) == 0
     text = capsys.readouterr().out
-    assert all(word in text for word in ("unsharp-mask", "--num-iter" if name == "bash" else "num-iter", "scikit-image"))
+    assert all(
+        word in text for word in ("unsharp-mask", "--num-iter" if name == "bash" else "num-iter", "scikit-image")
+    )
     if shutil.which(name):
         (tmp_path / "script").write_text(text)
         assert subprocess.run([name, "-n", tmp_path / "script"], check=False).returncode == 0

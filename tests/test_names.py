@@ -26,7 +26,16 @@ def named(words, word="sobel", **options):
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("a.png", "b c.jpg", "phone.MPO", "notes.txt", ".hidden.png", "deep/d.TIF", "deep/er/e.webp", ".git/f.png"):
+    for name in (
+        "a.png",
+        "b c.jpg",
+        "phone.MPO",
+        "notes.txt",
+        ".hidden.png",
+        "deep/d.TIF",
+        "deep/er/e.webp",
+        ".git/f.png",
+    ):
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
@@ -178,3 +187,31 @@ def test_after_abandon_nothing_is_written(tree, monkeypatch):
     with pytest.raises(KeyboardInterrupt), files.whole("x.bin"):
         pass
     assert not Path("x.bin").exists()
+
+
+def test_results_that_a_template_made_are_not_taken_up_again(tree):
+    template = "{parent}/soft/{stem}-{n:03}.webp"
+    first = named(["."], recursive=True, output=template)
+    for target in first.values():
+        Path(target).parent.mkdir(exist_ok=True)
+        Path(target).touch()
+    again = named(["."], recursive=True, output=template, force=True)
+    assert {source: target for source, target in again.items() if source in first} == first
+    assert {again[source] for source in again.keys() - first.keys()} == {files.OWN}
+    # Named by itself it is a picture as any other.
+    (one,) = named(["soft/a-001.webp"], output=template, force=True).values()
+    assert one == "soft/soft/a-001-001.webp"
+    # A template that makes a name of itself makes no result of another.
+    assert files.OWN not in named(["."], recursive=True, output="{parent}/{stem}.png", force=True).values()
+
+
+def test_what_is_not_a_file_is_not_waited_for(tree):
+    os.mkfifo("pipe.png")
+    for path in ("pipe.png", "/dev/null"):
+        with pytest.raises(files.FileError, match="is not a file"):
+            files.content(path)
+    read, write = os.pipe()
+    os.write(write, b"all of it")
+    os.close(write)
+    assert files.content(f"/dev/fd/{read}") == b"all of it"
+    os.close(read)

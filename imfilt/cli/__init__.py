@@ -6,6 +6,7 @@ Only what a call needs is imported: `imfilt --help` runs without NumPy.
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 from imfilt import __version__
@@ -76,6 +77,14 @@ def main(argv=None):
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:  # those of files are told where they happen
+        return _cannot_say(error)
+
+
+def _cannot_say(error):
+    with suppress(OSError):
+        print(f"imfilt: stdout: {(error.strerror or 'is closed').lower()}", file=sys.stderr, flush=True)
+    return FAILED
 
 
 def _run(argv):
@@ -110,7 +119,7 @@ def _mute_libraries():
     """Let nothing but this command write to stderr: libtiff and others print what Pillow then raises."""
     try:
         stderr = os.dup(2)
-    except OSError:  # there is none
+    except OSError:
         return
     os.set_inheritable(stderr, False)
     nothing = os.open(os.devnull, os.O_WRONLY)
@@ -124,12 +133,23 @@ def entry():
     for name in ("SIGTERM", "SIGHUP"):
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) == signal.SIG_DFL:
             signal.signal(getattr(signal, name), _stop)
-    _mute_libraries()
-    status = main()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            status = status or FAILED
+    # In the place of what is closed, or the next file to be opened would be taken for it; a stdout that cannot be
+    # written to, so that whatever tries is told.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
+    else:
+        _mute_libraries()
+    try:
+        status = main()
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else 0
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        status = status or FAILED
+    except OSError as error:
+        status = status or _cannot_say(error)
     # Without waiting for files that are still being filtered after Ctrl-C, nor for what Python would tidy up.
     os._exit(status)

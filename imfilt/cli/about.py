@@ -42,9 +42,21 @@ def parser(name):
         from imfilt.cli import kernels
 
         made.epilog = f"A kernel: {kernels.HOW}."
-        add("kernel", metavar="KERNEL").complete = "file"
-        add("--size", type=_size, default=(1080, 1920), metavar="WxH", help="of the picture that costs are for (default: 1920x1080)")
-        add("--dtype", choices=("uint8", "uint16", "float32", "float64"), default="float32", metavar="TYPE", help="of its pixels (default: float32)")
+        add("kernel", metavar="KERNEL")
+        add(
+            "--size",
+            type=_size,
+            default=(1080, 1920),
+            metavar="WxH",
+            help="of the picture that costs are for (default: 1920x1080)",
+        )
+        add(
+            "--dtype",
+            choices=("uint8", "uint16", "float32", "float64"),
+            default="float32",
+            metavar="TYPE",
+            help="of its pixels (default: float32)",
+        )
         add("--json", action="store_true", help="as JSON")
     elif name == "info":
         add("files", nargs="+", metavar="FILE", help="pictures, folders with --recursive, or - for stdin")
@@ -54,7 +66,9 @@ def parser(name):
         add("--json", action="store_true", help="with options, their types and defaults, as JSON")
     elif name == "help":
         made.usage = "imfilt help COMMAND [OPTION ...]"
-        made.description += " Options of the command change the kernel that is shown: imfilt help gaussian --sigma 0.5."
+        made.description = (
+            f"{text} Options of the command change the kernel that is shown: imfilt help gaussian --sigma 0.5."
+        )
         add("command", choices=catalogue.names(), metavar="COMMAND")
     else:
         from imfilt.cli.completion import SHELLS
@@ -89,7 +103,8 @@ def _kernel(arguments, made):
             "shape": facts.shape, "taps": facts.taps, "sum": facts.gain, "magnitudes": facts.l1,
             "whole": facts.is_integer, "symmetry": facts.symmetry._asdict(), "rank": facts.rank,
             "columns": separation.columns.tolist(), "rows": separation.rows.tolist(), "exact": separation.exact,
-            "plan": report.plan, "milliseconds": report.milliseconds, "errors": report.errors, "refused": report.refused,
+            "plan": report.plan, "milliseconds": report.milliseconds, "errors": report.errors,
+            "refused": report.refused,
         }))  # fmt: skip
         return 0
     print(facts)
@@ -118,7 +133,7 @@ def _info(arguments, _made):
         try:
             if problem:
                 raise problem
-            with open_pictures(sys.stdin.buffer.read() if path == files.STREAM else path) as pictures:
+            with open_pictures(sys.stdin.buffer.read() if path == files.STREAM else files.content(path)) as pictures:
                 facts = pictures.facts()
         except PROBLEMS as error:
             status = FAILED
@@ -237,11 +252,17 @@ def _kernels(name, function, given):
 
     parts = COMBINES.get(function.__name__)
     if parts:
-        return [f"{part.replace('_', '-')}\n{text}" for part in parts for text in _kernels(part, getattr(imfilt, part), {})]
+        return [
+            f"{part.replace('_', '-')}\n{text}" for part in parts for text in _kernels(part, getattr(imfilt, part), {})
+        ]
     takes = {option.name for option in _options(function)}
     if "axis" in takes and "axis" not in given:
         titles = ("down the rows, --axis 0", "along the rows, --axis 1")
-        return [f"{title}\n{text}" for axis, title in enumerate(titles) for text in _kernels(name, function, {**given, "axis": axis})]
+        return [
+            f"{title}\n{text}"
+            for axis, title in enumerate(titles)
+            for text in _kernels(name, function, {**given, "axis": axis})
+        ]
     try:
         taps = _response(function, given, takes)
     except (ValueError, TypeError) as error:
@@ -264,7 +285,7 @@ def _response(function, given, takes):
     if "psf" in takes or any(name in takes for name in ("weight", "depthwise", "kernel", "column")):
         return None
     options = {name: value for name, value in given.items() if name not in ("mask", "weights", "mode", "cval")}
-    more = {"mode": "constant"} if "mode" in takes else {}
+    more: dict = {"mode": "constant"} if "mode" in takes else {}
     parameters = inspect.signature(function).parameters
     if "preserve_range" in parameters:
         more["preserve_range"] = True
@@ -277,7 +298,11 @@ def _response(function, given, takes):
             return result[0] if isinstance(result, tuple) else result
 
         none, one, two = (np.asarray(answer(value), float) for value in (0.0, 1.0, -2.0))
-        if isinstance(answer(1.0), list) or one.shape != none.shape or not np.allclose(two - none, -2 * (one - none), atol=1e-9):
+        if (
+            isinstance(answer(1.0), list)
+            or one.shape != none.shape
+            or not np.allclose(two - none, -2 * (one - none), atol=1e-9)
+        ):
             return None
         taps = one - none
         if taps.shape != point.shape:  # how a pixel spreads into a larger picture

@@ -1,7 +1,6 @@
 """Many files: read, filtered and written one by one or several at a time, one failing file not stopping the rest."""
 
 import io
-import os
 import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -40,7 +39,8 @@ def run(word, words, steps, settings):
     int
         0; 1 if a file failed; 3 if there was none to filter.
     """
-    sources, missing = [], []
+    sources: list[files.Source] = []
+    missing: list[tuple[str, Exception]] = []
     for found in files.expand(words, settings.recursive, word, settings.output):
         (sources if isinstance(found, files.Source) else missing).append(found)
     to_stdout = settings.output == files.STREAM or (settings.output is None and files.STREAM in words)
@@ -93,7 +93,7 @@ def _read_options(steps, settings):
         for value in step.options.values():
             if isinstance(value, PictureFile) and value.path not in step.pictures:
                 try:
-                    with open_pictures(value.path, max_pixels=settings.max_pixels) as pictures:
+                    with open_pictures(files.content(value.path), max_pixels=settings.max_pixels) as pictures:
                         picture = next(pictures.read(grey=True))
                     grey = picture.pixels[..., 0] if picture.alpha else picture.pixels
                     step.pictures[value.path] = tones.as_float(grey)
@@ -251,9 +251,12 @@ class Work:
         if source == files.STREAM:
             if self.stdin is None:
                 if sys.stdin is None or sys.stdin.isatty():
-                    raise files.FileError("stdin is a terminal; a picture comes through a pipe: imfilt ... - < photo.jpg")
+                    state = "closed" if sys.stdin is None else "a terminal"
+                    raise files.FileError(f"stdin is {state}; a picture comes through a pipe: imfilt ... - < photo.jpg")
                 self.stdin = sys.stdin.buffer.read()
             source = self.stdin
+        else:
+            source = files.content(source)
         return open_pictures(source, max_pixels=self.settings.max_pixels, upright=self.settings.orient)
 
     def _format(self, job, pictures):
@@ -317,18 +320,21 @@ class Work:
 
     def _write(self, job, target, made, kept):
         """Write all frames; their shape, dtype and number."""
-        settings, told = self.settings, {"frames": 0}
+        settings = self.settings
+        told: dict = {"frames": 0, "shape": [], "dtype": ""}
 
         def counted():
             for picture in made:
-                told.setdefault("shape", list(picture.pixels.shape))
-                told["dtype"] = str(picture.pixels.dtype)
+                if not told["frames"]:
+                    told["shape"], told["dtype"] = list(picture.pixels.shape), str(picture.pixels.dtype)
                 told["frames"] += 1
                 yield picture
 
         options = {"quality": settings.quality, "compression": settings.compression}
         try:
             if job.target == files.STREAM:
+                if not sys.stdout.writable():
+                    raise files.FileError("stdout is closed")
                 if sys.stdout.isatty():
                     raise files.FileError("stdout is a terminal; send the picture through a pipe or to a file with -o")
                 with io.BytesIO() as file:
@@ -348,4 +354,3 @@ class Work:
 
 def _arithmetic(step):
     return "" if step.frame is None else "float64" if step.frame.wide else "float32"
-

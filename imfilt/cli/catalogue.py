@@ -59,7 +59,7 @@ def _places():
 
 def families():
     """The names of the commands that are functions, by title; as they are typed."""
-    found = {}
+    found: dict[str, list[str]] = {}
     for place, names in _places():
         title = FAMILIES.get(place, place.rpartition(".")[2])
         found.setdefault(title, []).extend(typed(name) for name in names if name not in NO_COMMANDS)

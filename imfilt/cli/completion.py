@@ -3,7 +3,7 @@
 import argparse
 
 SHELLS = ("bash", "zsh", "fish")
-FILES = ("FILE", "PATH")
+FILES = ("FILE", "PATH", "KERNEL", "METHOD")
 
 
 def script(shell, commands):
@@ -13,8 +13,7 @@ def script(shell, commands):
     ----------
     shell : {"bash", "zsh", "fish"}
     commands : dict
-        Name -> (summary, ArgumentParser). An action whose metavar is FILE or PATH, or that has an attribute
-        `complete` of "file", takes files.
+        Name -> (summary, ArgumentParser). An action takes files if its metavar is one of FILES.
 
     Returns
     -------
@@ -34,7 +33,7 @@ def _options(parser):
 
 
 def _takes_files(action):
-    return action.metavar in FILES or getattr(action, "complete", "") == "file"
+    return action.metavar in FILES
 
 
 def _positional(parser):
@@ -98,7 +97,9 @@ def _bash(commands):
                 values.append(f"        {'|'.join(f'{name}:{word}' for word in words)}) {found};;")
         choices, files = _positional(parser)
         rest = f"words={_quoted(' '.join(choices))}" if choices else "files=1" if files else ":"
-        options.append(f"            {name}) if [[ $cur == -* ]]; then words={_quoted(' '.join(flags))}; else {rest}; fi;;")
+        options.append(
+            f"            {name}) if [[ $cur == -* ]]; then words={_quoted(' '.join(flags))}; else {rest}; fi;;"
+        )
     text = BASH.replace("@COMMANDS@", _quoted(" ".join([*commands, "--help", "--version"])))
     return text.replace("@VALUES@", "\n".join(values)).replace("@OPTIONS@", "\n".join(options))
 

@@ -3,6 +3,7 @@
 import glob
 import itertools
 import os
+import re
 import stat
 import string
 import threading
@@ -13,6 +14,7 @@ from typing import NamedTuple
 from imfilt.images.formats import FORMATS, PictureError, by_suffix
 
 STREAM = "-"
+OWN = "it is a result of this command"
 READS = {suffix for one in FORMATS.values() for suffix in one.suffixes} | {".mpo"}
 
 
@@ -80,6 +82,25 @@ def expand(words, recursive, word, output):
             yield name, FileError("is a folder; name the pictures in it, or take all with --recursive")
 
 
+def content(path):
+    """What a picture is read from: its path, or all that comes through a pipe that the shell made, as <(...).
+
+    Raises
+    ------
+    FileError
+        If it is no file. A pipe with a name is one of the things that may be waited for without end.
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISREG(mode):
+        return path
+    if stat.S_ISFIFO(mode) and path.startswith(("/dev/fd/", "/proc/self/fd/")):
+        with open(path, "rb") as file:
+            return file.read()
+    raise FileError(
+        "is a folder" if stat.S_ISDIR(mode) else "is not a file; a picture from elsewhere comes as - for stdin"
+    )
+
+
 def _pictures_in(folder, word, output):
     results = os.path.realpath(output) if output and is_folder(output) else None
     for place, inner, names in os.walk(folder):
@@ -112,7 +133,9 @@ def check_template(output):
                 raise KeyError(name)
         output.format(**fields)
     except (KeyError, IndexError, AttributeError, ValueError) as error:
-        raise ValueError(f"{output!r} is not a template ({error}); it may hold {', '.join(map('{{{}}}'.format, fields))}") from None
+        raise ValueError(
+            f"{output!r} is not a template ({error}); it may hold {', '.join(map('{{{}}}'.format, fields))}"
+        ) from None
 
 
 def target_of(source, number, word, settings):
@@ -138,7 +161,13 @@ def target_of(source, number, word, settings):
     if output == STREAM or (output is None and source.path == STREAM):
         return STREAM
     path = Path("stdin" if source.path == STREAM else source.path)
-    suffix = FORMATS[settings.format].suffixes[0] if settings.format else ".jpg" if path.suffix.lower() == ".mpo" else path.suffix
+    suffix = (
+        FORMATS[settings.format].suffixes[0]
+        if settings.format
+        else ".jpg"
+        if path.suffix.lower() == ".mpo"
+        else path.suffix
+    )
     name = f"{path.stem}.{word}{suffix}"
     if output is None:
         target = path.with_name(name)
@@ -168,13 +197,20 @@ def jobs(sources, word, settings):
     ------
     (source, Job) or (source, Exception)
     """
-    planned, found = {}, []
-    for number, source in enumerate(sources, 1):
+    planned: dict[str, str] = {}
+    found: list[tuple[Source, str | Exception]] = []
+    number = 0
+    made = _made_by(settings.output, word, sources) if settings.output and is_template(settings.output) else set()
+    for source in sources:
+        if source in made:
+            found.append((source, Skipped(OWN)))
+            continue
+        number += 1
         try:
             found.append((source, target_of(source, number, word, settings)))
         except (FileError, PictureError) as error:
             found.append((source, error))
-    read = {_identity(source.path): source.path for source in sources if source.path != STREAM}
+    read = {_identity(source.path): source.path for source in sources if source.path != STREAM and source not in made}
     results = {
         _identity(target) for source, target in found
         if isinstance(target, str) and target != STREAM and _identity(target) != _identity(source.path)
@@ -185,7 +221,7 @@ def jobs(sources, word, settings):
             continue
         own = Path(source.path).stem.endswith(f".{word}") and _identity(source.path) in results
         if own and not settings.in_place:
-            yield source, Skipped("it is a result of this command")
+            yield source, Skipped(OWN)
             continue
         try:
             _check_target(source.path, target, planned, read, word, settings)
@@ -194,6 +230,39 @@ def jobs(sources, word, settings):
             continue
         planned[_identity(target)] = source.path
         yield source, Job(source.path, target)
+
+
+def _made_by(template, word, sources):
+    """The sources, found in folders, whose names are those that a template makes of another source."""
+    fields = {"stem": r"(?P<stem>[^/]+)", "suffix": r"\.[^./]+", "name": r"(?P<stem>[^/]+)\.[^./]+",
+              "filter": re.escape(word),
+              "parent": r"(?P<parent>.+)", "n": r"\d+"}  # fmt: skip
+    pattern, used = "", set()
+    for literal, field, _, _ in string.Formatter().parse(template):
+        pattern += re.escape(literal)
+        group = "stem" if field == "name" else field
+        if field:
+            pattern += fields[field] if group not in used else ".+"
+            used.add(group)
+    if "stem" not in used:
+        return set()
+    if not template.startswith(("{parent}", os.sep)):
+        pattern = re.escape(os.getcwd() + os.sep) + pattern
+    shape = re.compile(os.path.normpath(pattern))
+    places = {source: os.path.abspath(source.path) for source in sources}
+    there = {(os.path.dirname(place), Path(place).stem) for place in places.values()}
+    stems = {stem for _, stem in there}
+    made = set()
+    for source, place in places.items():
+        match = shape.fullmatch(place) if source.root else None
+        if match is None:
+            continue
+        groups = match.groupdict()
+        own = os.path.dirname(place), Path(place).stem
+        other = groups.get("parent", own[0]), groups["stem"]
+        if other != own and (other in there or ("parent" not in groups and other[1] in stems)):
+            made.add(source)
+    return made
 
 
 def _identity(path):
@@ -247,7 +316,7 @@ def whole(target, durable=False):
     durable : bool
         Wait until the new file is on the disk before the old one goes, lest a crash of the machine leaves neither.
     """
-    folder, name = os.path.split(target)
+    folder = os.path.dirname(target)
     os.makedirs(folder or ".", exist_ok=True)
     partial = os.path.join(folder, f".imfilt-{os.getpid()}-{next(_numbers)}.part")
     with _lock:
@@ -282,4 +351,3 @@ def abandon():
         for partial in _partial:
             with suppress(OSError):
                 os.unlink(partial)
-

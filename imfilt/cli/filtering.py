@@ -8,9 +8,9 @@ from imfilt.cli.parser import Parser
 
 NOTHING_TO_DO, FAILED = 3, 1
 
-CONV = """Filter with a kernel of your own. It lies on the picture as it is written (correlation, as in conv2d and OpenCV);
-with --convolve it is turned by 180 degrees first (SciPy's convolve, ImageMagick). Colours are filtered channel by
-channel. If the taps sum to 0 the result is a response: --range says what becomes of negative ones.
+CONV = """Filter with a kernel of your own. It lies on the picture as it is written (correlation, as in conv2d and
+OpenCV); with --convolve it is turned by 180 degrees first (SciPy's convolve, ImageMagick). Colours are filtered channel
+by channel. If the taps sum to 0 the result is a response: --range says what becomes of negative ones.
 
 A kernel is typed, taps apart by commas, rows by spaces: --kernel '0,-1,0 -1,5,-1 0,-1,0'; or it is a file:
 --kernel sharpen.csv (.txt, .json, .npy)."""
@@ -38,7 +38,12 @@ def parser(name, shared=True):
 
     if name == "pipe":
         made = Parser(f"imfilt {name}", description=PIPE, usage="imfilt pipe [OPTION ...] FILE ... STEPS")
-        made.add_argument("files", nargs="+", metavar="FILE", help="pictures, folders with --recursive, or - for stdin; then the steps")
+        made.add_argument(
+            "files",
+            nargs="+",
+            metavar="FILE",
+            help="pictures, folders with --recursive, or - for stdin; then the steps",
+        )
     else:
         text = CONV if name == "conv" else _description(name)
         made = Parser(f"imfilt {name}", description=text, usage=f"imfilt {name} [OPTION ...] FILE ...")
@@ -141,7 +146,9 @@ def step_of(name, options, extra):
     if scale is not None and "kernel" in options:
         total = options["kernel"].sum() if scale == "sum" else 1 / scale if scale else 0
         if not total:
-            raise ValueError("--scale sum is for taps that do not sum to 0" if scale == "sum" else "--scale must not be 0")
+            raise ValueError(
+                "--scale sum is for taps that do not sum to 0" if scale == "sum" else "--scale must not be 0"
+            )
         options = {**options, "kernel": options["kernel"] / total}
     step = Step(
         name, function, options, part=extra.get("part") or "", bias=extra.get("bias") or 0.0,
@@ -159,7 +166,7 @@ def steps_from(text):
     lexer = shlex.shlex(text, posix=True, punctuation_chars="|")
     lexer.whitespace_split = True
     lexer.commenters = ""
-    groups = [[]]
+    groups: list[list[str]] = [[]]
     for word in lexer:
         if set(word) == {"|"}:
             groups.append([])
@@ -168,19 +175,22 @@ def steps_from(text):
     return [_step_from(words) for words in groups]
 
 
+class StepParser(Parser):
+    """Of one step of a pipe, whose errors are those of the whole."""
+
+    def error(self, message):
+        raise ValueError(f"step {self.prog}: {message}")
+
+
 def _step_from(words):
     if not words:
         raise ValueError("a step is empty; steps are apart by |, as in 'gaussian sigma=2 | sobel'")
     name = catalogue.typed(words[0])
     if name != "conv" and catalogue.family(name) is None:
         raise ValueError(f"there is no step {words[0]!r}{suggestion(words[0])}")
-    step = Parser(f"imfilt {name}")
     from imfilt.cli import signatures
 
-    def refuse(message):
-        raise ValueError(f"step {name}: {message}")
-
-    step.error = refuse
+    step = StepParser(name)
     signatures.add_options(step, options_of(name))
     _add_choices(step, name)
     flags = {word for action in step._actions if action.nargs == 0 for word in action.option_strings}
@@ -251,15 +261,20 @@ def check(chosen, steps, words):
     if chosen.output == files.STREAM and (len(words) > 1 or chosen.recursive):
         raise ValueError(f"stdout takes one picture, and there are {len(words)} arguments")
     several = len(words) > 1 or chosen.recursive
-    if several and chosen.output is not None and not (
-        files.is_folder(chosen.output) or files.is_template(chosen.output) or chosen.recursive
+    if (
+        several
+        and chosen.output is not None
+        and not (files.is_folder(chosen.output) or files.is_template(chosen.output) or chosen.recursive)
     ):
         raise ValueError(f"{chosen.output} is not a folder, and there are {len(words)} files to write; is a / missing?")
     if any(step.directions for step in steps[:-1]):
         raise ValueError("only the last step can show directions")
     if steps[-1].directions and (chosen.per_channel or chosen.range):
         raise ValueError("--direction makes colours of its own, without --per-channel and --range")
-    if chosen.recursive and chosen.output and not chosen.output.endswith("/") and not (
-        files.is_folder(chosen.output) or files.is_template(chosen.output)
+    if (
+        chosen.recursive
+        and chosen.output
+        and not chosen.output.endswith("/")
+        and not (files.is_folder(chosen.output) or files.is_template(chosen.output))
     ):
         raise ValueError(f"{chosen.output} is not a folder; {chosen.output}/ makes one")

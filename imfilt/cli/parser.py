@@ -58,7 +58,7 @@ def _joined(parser, args):
     """Values such as -0.5 or -1,0,1 are joined to their option, or argparse takes them for one."""
     args = list(sys.argv[1:] if args is None else args)
     valued = {word for action in parser._actions if action.nargs != 0 for word in action.option_strings}
-    joined = []
+    joined: list[str] = []
     while args:
         word = args.pop(0)
         if word == "--":  # what follows are files, whatever they look like

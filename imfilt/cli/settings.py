@@ -8,6 +8,7 @@ from imfilt.images.formats import FORMATS, PictureError, by_name
 
 MOST_PIXELS = 1 << 28  # of a frame; the largest sensors of telephones have 200 million
 RANGES = ("abs", "shift", "minmax", "raw")
+UNITS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}
 DEPTHS = {"8": "uint8", "16": "uint16", "float": "float"}
 
 
@@ -60,10 +61,12 @@ def _counted(least, most=None):
 
 
 def _pixels(text):
-    found = re.fullmatch(r"([0-9.]+)([kMG]?)", text)
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "")
     try:
-        value = int(float(found.group(1)) * {"": 1, "k": 10**3, "M": 10**6, "G": 10**9}[found.group(2)])
-    except (AttributeError, ValueError):
+        if not re.fullmatch("[0-9.]+", number):
+            raise ValueError
+        value = int(float(number) * UNITS[unit])
+    except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels, such as 500M") from None
     return value or None
 
@@ -81,15 +84,20 @@ def add_options(parser, name):
     add = group.add_argument
     add(
         "-o", "--output", metavar="PATH",
-        help="a file, whose suffix chooses the format; a folder (one whose name ends in / is made); a template, such as "
-        f"'{{parent}}/small/{{stem}}-{{n:03}}{{suffix}}', with also {{name}} and {{filter}}; or - for stdout (default: beside the "
+        help="a file, whose suffix chooses the format; a folder (one whose name ends in / is made); a template, such "
+        "as '{parent}/small/{stem}-{n:03}{suffix}', with also {name} and {filter}; or - for stdout (default: beside the "
         f"picture, with .{name} before its suffix)",
     )  # fmt: skip
     add(
         "--format", type=_format, metavar="FORMAT",
         help=f"of the result, whatever its name: {', '.join(one.lower() for one in FORMATS if FORMATS[one].suffixes)}",
     )  # fmt: skip
-    add("-f", "--force", action="store_true", help="write over files that exist, though never over a picture that is read")
+    add(
+        "-f",
+        "--force",
+        action="store_true",
+        help="write over files that exist, though never over a picture that is read",
+    )
     add("--in-place", action="store_true", help="the result takes the place of the picture")
     add("--skip-existing", action="store_true", help="leave out pictures whose result is there")
     add("-r", "--recursive", action="store_true", help="take all pictures in folders, and the folders in them")
@@ -103,8 +111,8 @@ def add_options(parser, name):
     add = group.add_argument
     add(
         "--range", choices=RANGES, metavar="RULE",
-        help="what becomes of negative results: abs, their absolute value (default for edges); shift, no edge is grey and "
-        "half the contrast is left; minmax, the least and the largest result of all files become black and white; raw, "
+        help="what becomes of negative results: abs, their absolute value (default for edges); shift, no edge is grey "
+        "and half the contrast is left; minmax, the least and the largest result of all files become black and white; raw, "
         "black, or as they are in floating point (default for pictures, and for floating point)",
     )  # fmt: skip
     colour = group.add_mutually_exclusive_group()
@@ -115,8 +123,8 @@ def add_options(parser, name):
     colour.add_argument("--per-channel", action="store_true", help="filter each channel (default, but for edges)")
     add(
         "--alpha", choices=("premultiply", "keep", "drop"), default="premultiply", metavar="HOW",
-        help="transparency: premultiply, colours count as much as they are opaque (default); keep, it is put back as it "
-        "was; drop, it is left out",
+        help="transparency: premultiply, colours count as much as they are opaque (default); keep, it is put back as "
+        "it was; drop, it is left out",
     )  # fmt: skip
     add(
         "--linear", action="store_true",
@@ -124,9 +132,19 @@ def add_options(parser, name):
     )  # fmt: skip
     add("--depth", choices=DEPTHS, metavar="BITS", help="of the result: 8, 16 or float (default: that of the picture)")
     add("--frame", type=_counted(0), metavar="N", help="only frame or page N of several, counted from 0")
-    add("--no-orient", dest="orient", action="store_false", help="leave a picture lying as it is stored, and its EXIF so")
+    add(
+        "--no-orient",
+        dest="orient",
+        action="store_false",
+        help="leave a picture lying as it is stored, and its EXIF so",
+    )
     add("--strip", action="store_true", help="leave out EXIF, profile, resolution and texts")
-    add("--quality", type=_counted(1, 100), metavar="Q", help="of JPEG (default: 95), AVIF (90), WebP (default: lossless)")
+    add(
+        "--quality",
+        type=_counted(1, 100),
+        metavar="Q",
+        help="of JPEG (default: 95), AVIF (90), WebP (default: lossless)",
+    )
     add(
         "--compression", type=_counted(0, 9), metavar="N",
         help="of PNG: 0 is none, 1 is fast (default), 9 is small; of TIFF: from 1 on deflate (default: none)",

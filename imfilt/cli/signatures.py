@@ -139,13 +139,14 @@ ELSEWHERE = {  # where the docstring only tells which other function's it is lik
     "stride": "only every so many pixels have a result, or two numbers (rows, columns)",
     "dilation": "distance of neighbouring taps, or two numbers (rows, columns)",
     "origin": "moves the centre of the taps, or two numbers (rows, columns)",
-    "padding": "a number, two (rows, columns), four (top, bottom, left, right), or a word: valid, same, same_lower, full",
+    "padding": "a number, two (rows, columns), four (top, bottom, left, right), or valid, same, same_lower, full",
 }
 
 
 def documented(function):
     """The parameters in a numpydoc docstring: name -> (type, sentences)."""
-    found, names = {}, ()
+    found: dict[str, tuple[str, list[str]]] = {}
+    names: list[str] = []
     section = re.search(r"\n\s*Parameters\n\s*-+\n(.*?)(?=\n\s*\w[\w ]*\n\s*---|\Z)", function.__doc__ or "", re.S)
     for line in inspect.cleandoc("\n" + section.group(1)).splitlines() if section else ():
         head = re.match(r"(\w+(?:, \w+)*) : (.*)", line)
@@ -155,7 +156,8 @@ def documented(function):
         else:
             for name in names:
                 found[name][1].append(line.strip())
-    return {name: (kind, re.sub(r"[`*]+", "", " ".join(lines)).strip()) for name, (kind, lines) in found.items()}
+    plain = {name: re.sub(r"[`*]+", "", " ".join(lines)).strip() for name, (_, lines) in found.items()}
+    return {name: (kind, plain[name]) for name, (kind, _) in found.items()}
 
 
 def summary(function):
@@ -196,9 +198,14 @@ def options_of(function):
             convert, metavar = kernels.parse_psf, "KERNEL"
         found.append(
             Option(
-                name, convert, None if required else parameter.default, required, choices,
-                "WORD" if choices else metavar, HELP.get(name) or text or told.get(name, ("", ""))[0],
-            )  # fmt: skip
+                name,
+                convert,
+                None if required else parameter.default,
+                required,
+                choices,
+                "WORD" if choices else metavar,
+                HELP.get(name) or text or told.get(name, ("", ""))[0],
+            )
         )
     return found
 
@@ -216,9 +223,7 @@ def add_options(parser, options):
             continue
         if option.choices:
             settings["choices"] = option.choices
-        action = group.add_argument(option.flag, type=option.convert, metavar=option.metavar, **settings)
-        if option.metavar in ("KERNEL", "METHOD"):
-            action.complete = "file"
+        group.add_argument(option.flag, type=option.convert, metavar=option.metavar, **settings)
 
 
 def _help(option):

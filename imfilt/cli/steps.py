@@ -1,6 +1,7 @@
 """A function with its options chosen: what it makes of the pixels of a picture."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -48,7 +49,7 @@ class Step:
     """
 
     name: str
-    function: object
+    function: Callable
     options: dict
     part: str = ""
     bias: float = 0.0
@@ -220,7 +221,11 @@ def _last(step, pixels, alpha, settings, dtype, rule, ends, measure):
         rule = "raw" if dtype is None or not step.is_response else "shift" if step.part == "orientation" else "abs"
     light = settings.linear and not step.is_response
     made = None
-    if dtype is not None and not light and (rule == "raw" or (rule == "abs" and step.is_response and not step.has_sign)):
+    if (
+        dtype is not None
+        and not light
+        and (rule == "raw" or (rule == "abs" and step.is_response and not step.has_sign))
+    ):
         made = step.direct(pixels, dtype, alpha)
         if made is not None and not measure:
             return made, {}

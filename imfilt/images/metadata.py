@@ -64,8 +64,18 @@ def of(image, orientation, frames, warnings):
     if image.format == "PNG":
         kept.chunks = _colour_chunks(info)
     if frames > 1:
-        kept.animation = {name: info[name] for name in ("loop", "default_image") if name in info}
+        kept.animation = {"plays": _plays(image)}
+        if info.get("default_image"):
+            kept.animation["default_image"] = True
     return kept
+
+
+def _plays(image):
+    """How often an animation is shown; 0: for ever. A GIF tells how often it is repeated."""
+    loop = image.info.get("loop")
+    if image.format == "GIF":
+        return 1 if loop is None else loop + 1 if loop else 0
+    return loop or 0
 
 
 def _bytes(text):
@@ -190,7 +200,7 @@ def options(kept, name, size):
     if name == "TIFF":
         return _tiff_options(kept, exif)
     if exif and name in ("PNG", "JPEG", "WEBP", "AVIF"):
-        found["exif"] = exif
+        found["exif"] = exif if name != "WEBP" else exif.removeprefix(b"Exif\0\0")  # Pillow forgets it for animations
     if kept.icc and name in ("PNG", "JPEG", "WEBP", "AVIF"):
         found["icc_profile"] = kept.icc
     if kept.dpi and name in ("PNG", "JPEG", "BMP"):

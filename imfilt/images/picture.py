@@ -47,7 +47,7 @@ class Kept:
     chunks : list of (bytes, bytes)
         Of PNG: what its numbers mean as colours.
     animation : dict
-        How often it repeats, and whether its first picture stands apart.
+        How often it `plays`, 0 for ever; and `default_image`, if its first picture stands apart.
     """
 
     exif: bytes | None = None

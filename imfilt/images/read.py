@@ -2,6 +2,9 @@
 read as less than it is, by optional libraries, or it is refused."""
 
 import io
+import logging
+import math
+import re
 import struct
 import warnings
 from contextlib import contextmanager
@@ -102,17 +105,21 @@ def _kind(start, file):
 @contextmanager
 def _errors():
     """Whatever a decoder raises for a damaged file, in one line. What it warns of is no news: it reads on."""
+
+    def told(error):
+        return " ".join(str(error).split())
+
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
     except (PictureError, MemoryError):
         raise
     except (UnidentifiedImageError, SyntaxError) as error:
-        raise PictureError(f"is damaged: {str(error) or 'its header makes no sense'}") from None
+        raise PictureError(f"is damaged: {told(error) or 'its header makes no sense'}") from None
     except OSError as error:
-        raise PictureError(error.strerror.lower() if error.strerror else f"cannot be read: {error}") from None
+        raise PictureError(error.strerror.lower() if error.strerror else f"cannot be read: {told(error)}") from None
     except Exception as error:  # a decoder that meets a damaged file may raise anything
-        raise PictureError(f"cannot be read: {str(error) or type(error).__name__}") from None
+        raise PictureError(f"cannot be read: {told(error) or type(error).__name__}") from None
 
 
 class Pictures:
@@ -151,7 +158,7 @@ class Pictures:
             raise PictureError(
                 f"has {width} x {height} = {width * height} pixels, more than --max-pixels {self._max_pixels} allows"
             )
-        if not width * height:
+        if width < 1 or height < 1:
             raise PictureError("has no pixels")
 
     def read(self, *, grey=False, only=None):
@@ -193,7 +200,6 @@ class _FromArray(Pictures):
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(file)
         self.dtype = dtype if dtype.fields else dtype.newbyteorder("=")
-        file.seek(0)
         if self.dtype.kind not in "buif" or self.dtype.itemsize > 8:
             raise PictureError(f"is an array of {self.dtype}; pixels are booleans, integers or real numbers")
         if len(shape) not in (2, 3):
@@ -201,8 +207,11 @@ class _FromArray(Pictures):
         self.size = shape[1], shape[0]
         self.channels = shape[2] if len(shape) == 3 else 1
         self._check_size(*self.size)
-        if not self.channels:
+        if self.channels < 1:
             raise PictureError("has no channels")
+        begin, end = file.tell(), file.seek(0, io.SEEK_END)
+        if end - begin < math.prod(shape) * dtype.itemsize:  # or memory for all of it would be taken first
+            raise PictureError("is damaged: it ends too early")
 
     def _frame(self, _number, _grey):
         self._file.seek(0)
@@ -226,12 +235,17 @@ class _FromPillow(Pictures):
 
     def __init__(self, file, max_pixels, upright):
         super().__init__(file, max_pixels, upright)
-        self._png = struct.unpack(">BB", file.read(26)[24:]) if self.name == "PNG" else None
+        self._png = self._read_png_header() if self.name == "PNG" else None
+        if self.name == "WEBP":
+            self._check_webp()
         file.seek(0)
         module, opener = OPENERS[self.name]
-        self._tiff = None
+        self._tiff = self._kept = None
         try:
-            self._image = getattr(import_module(f"PIL.{module}"), opener)(file, "")
+            plugin = import_module(f"PIL.{module}")
+            if not getattr(plugin, "SUPPORTED", True):
+                raise ImportError
+            self._image = getattr(plugin, opener)(file, "")
         except ImportError:
             raise PictureError(f"is a picture in {self.name}, which this build of Pillow cannot read") from None
         except (SyntaxError, OSError, KeyError) as error:
@@ -243,15 +257,65 @@ class _FromPillow(Pictures):
             return
         self.format = self._image.format
         # A phone's MPO is its photograph, followed by smaller or auxiliary pictures.
-        self.frames = 1 if self.format == "MPO" else getattr(self._image, "n_frames", 1)
+        self.frames = 1 if self.format == "MPO" else self._count()
         self._check_size(*self._image.size)
         self._orientation = self._find_orientation()
+        if self.name == "AVIF":
+            self._tell_bits()
+        if self.name == "PPM":
+            self._ppm = self._image.tile[0]
+            self._ppm_largest = self._ppm.args[-1] if isinstance(self._ppm.args, tuple) else 255
         width, height = self._image.size
         # Pillow gives the size of a TIFF that a tag turns as it is upright.
         turned = self.name == "TIFF" and ExifTags.Base.Orientation in self._image.tag_v2
         swapped = self._orientation > 4 and self._turn != turned
         self.size = (height, width) if swapped else (width, height)
         self._describe()
+
+    def _count(self):
+        """How many frames there are."""
+        try:
+            count = getattr(self._image, "n_frames", 1)
+        except (SyntaxError, OSError, KeyError) as error:
+            if self.name != "TIFF":
+                raise
+            count = len(self._tiff_file(error).pages)  # one of them is nothing for Pillow
+            self._image.seek(0)
+        if self.name == "GIF":
+            self._file.seek(-1, io.SEEK_END)
+            if self._file.read(1) not in (b";", b"\0"):  # some writers pad
+                self.warnings.append("its end is missing, and with it perhaps frames")
+        return count
+
+    def _tell_bits(self):
+        """Pillow reads eight bits of an AVIF, however many there are: https://aomediacodec.github.io/av1-isobmff/#av1c."""
+        self._file.seek(0)
+        start = self._file.read(1 << 16)
+        at = start.find(b"av1C")
+        if 0 < at < len(start) - 6 and start[at + 6] & 0x40:
+            self.warnings.append("it has more than 8 bits in each channel, of which 8 are read")
+
+    def _read_png_header(self):
+        """Bits of a channel, and which channels."""
+        start = self._file.read(26)
+        if len(start) < 26 or start[12:16] != b"IHDR":
+            raise PictureError("is damaged: its header makes no sense")
+        return struct.unpack(">BB", start[24:])
+
+    def _check_webp(self):
+        """Pillow's decoder takes memory for a whole picture before it tells the size."""
+        start = self._file.read(30)
+        kind, size = start[12:16], ()
+        if kind == b"VP8X":
+            size = (int.from_bytes(start[at : at + 3], "little") + 1 for at in (24, 27))
+        elif kind == b"VP8L":
+            bits = int.from_bytes(start[21:25], "little")
+            size = ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+        elif kind == b"VP8 ":
+            size = (int.from_bytes(start[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+        if len(start) < 25 or not size:
+            raise PictureError("is damaged: its header makes no sense")
+        self._check_size(*size)
 
     def _find_orientation(self):
         """Of the first frame, as far as the header tells. EXIF that no one can parse says nothing about pixels."""
@@ -295,14 +359,27 @@ class _FromPillow(Pictures):
         if self.name == "TIFF":
             bits = self._image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))
             return len(bits) > 1 and max(bits) > 8
+        if self.name == "PPM":  # Pillow's decoder is told the largest number
+            return self._image.mode == "RGB" and self._ppm_largest > 255
         return False
 
     @property
     def kept(self):
-        if self._image is None:
-            return metadata.of_tiff(self._tiff)
-        with _errors():
-            return metadata.of(self._image, 1 if self._turn else self._orientation, self.frames, self.warnings)
+        if self._kept is None:
+            with _errors():
+                if self._image is None:
+                    self._kept = metadata.of_tiff(self._tiff)
+                else:
+                    self._kept = metadata.of(self._image, self._orientation_kept(), self.frames, self.warnings)
+        return self._kept
+
+    def _orientation_kept(self):
+        if self._turn:
+            return 1
+        if self.name == "PNG":  # where EXIF may lie behind the pixels
+            self._image.load()
+            self._orientation = self._find_orientation()
+        return self._orientation
 
     def facts(self):
         """What the header tells, for people and JSON."""
@@ -322,17 +399,30 @@ class _FromPillow(Pictures):
             return self._deep_tiff(number)
         image = self._image
         if self.frames > 1:
-            image.seek(number)
-            self._check_size(*image.size)
+            self.kept  # noqa: B018  # what the first page says is that of the file
+            # Pictures of a GIF may grow, and those on the way are decoded.
+            for step in range(min(image.tell() + 1, number) if self.name == "GIF" else number, number + 1):
+                try:
+                    image.seek(step)
+                except (SyntaxError, OSError, KeyError) as error:
+                    if self.name != "TIFF":
+                        raise
+                    return self._deep_tiff(number, error)
+                self._check_size(*image.size)
             if self.name == "TIFF":  # each page lies as it says
                 self._orientation = self._find_orientation()
         if self._is_deep():
-            pixels, alpha, space = self._deep_png() if self.name == "PNG" else self._deep_page(number)
+            pixels, alpha, space = {"PNG": self._deep_png, "PPM": self._deep_ppm}.get(
+                self.name, lambda: self._deep_page(number)
+            )()
         else:
             if grey and self.name == "JPEG":
                 image.draft("L", None)  # its luminance needs no decoding of its colour
             image.load()
             pixels, alpha, space = _pixels(image, grey or (self.space == "grey" and image.mode == "P"))
+            if self.name == "TIFF" and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0:
+                if pixels.dtype != np.uint8:  # of bytes Pillow knows that white is zero
+                    pixels = _inverted(pixels)
         about = {name: image.info[name] for name in ("duration", "dpi") if name in image.info}
         orientation = self._orientation
         if self.name == "PNG":  # where EXIF may lie behind the pixels
@@ -348,6 +438,8 @@ class _FromPillow(Pictures):
     # --- what Pillow cannot ---
 
     def _deep_png(self):
+        if self.frames > 1:
+            raise PictureError("is an animation with 16 bits in each of several channels, which cannot be read")
         codecs = _library("imagecodecs")
         self._file.seek(0)
         pixels = np.asarray(codecs.png_decode(self._file.read()))
@@ -357,6 +449,22 @@ class _FromPillow(Pictures):
             alpha = np.where((pixels == key).all(axis=-1), 0, 65535).astype(np.uint16)
             return np.dstack([pixels, alpha]), True, "rgb"
         return pixels, channels in (2, 4), "grey" if channels < 3 else "rgb"
+
+    def _deep_ppm(self):
+        width, height = self._image.size
+        count, largest = 3 * width * height, self._ppm_largest
+        self._file.seek(self._ppm.offset)
+        if self._ppm.codec_name == "ppm_plain":
+            words = re.sub(rb"#[^\r\n]*", b"", self._file.read()).split()[:count]
+            numbers = np.array([int(word) for word in words], np.int64)
+        else:
+            numbers = np.frombuffer(self._file.read(2 * count), ">u2").astype(np.int64)
+        if numbers.size < count:
+            raise PictureError("is damaged: it ends too early")
+        if numbers.min() < 0 or numbers.max() > largest:
+            raise PictureError(f"is damaged: it has numbers outside 0 to {largest}")
+        pixels = (numbers * 65535 + largest // 2) // largest
+        return pixels.astype(np.uint16).reshape(height, width, 3), False, "rgb"
 
     def _open_tiff(self, error):
         """A TIFF that Pillow does not know at all."""
@@ -376,19 +484,24 @@ class _FromPillow(Pictures):
             if error is not None:
                 raise PictureError(f'cannot be read by Pillow ({error}); pip install "imfilt[deep]" reads more') from None
             raise PictureError(DEEP.format("tifffile")) from None
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # what stops it, it raises
         self._file.seek(0)
         return library.TiffFile(self._file)
 
-    def _page(self, number):
+    def _tiff_file(self, error=None):
         place = self._file.tell()
         try:
             if self._tiff is None:
-                self._tiff = self._tifffile()
-            return self._tiff.pages[number]
+                self._tiff = self._tifffile(error)
+            return self._tiff
         finally:
             self._file.seek(place)
 
-    def _deep_tiff(self, number):
+    def _page(self, number, error=None):
+        return self._tiff_file(error).pages[number]
+
+    def _deep_tiff(self, number, error=None):
+        self._tiff_file(error)
         pixels, alpha, space = self._deep_page(number)
         turn = UPRIGHT.get(_tag(self._page(number), "Orientation", 1)) if self._turn else None
         return Picture(np.ascontiguousarray(turn(pixels)) if turn else pixels, alpha=alpha, space=space)
@@ -396,7 +509,12 @@ class _FromPillow(Pictures):
     def _deep_page(self, number):
         page = self._page(number)
         self._check_size(page.imagewidth, page.imagelength)
-        pixels = page.asarray()
+        try:
+            pixels = page.asarray()
+        except (ValueError, ImportError) as error:
+            if "imagecodecs" in str(error):
+                raise PictureError(f'is compressed as {page.compression.name}; pip install "imfilt[deep]" reads it') from None
+            raise
         space, alpha = _tiff_space(page)
         if pixels.ndim == 3 and page.planarconfig == 2:
             pixels = np.moveaxis(pixels, 0, -1)
@@ -407,7 +525,7 @@ class _FromPillow(Pictures):
         if pixels.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
             raise PictureError(f"has pixels of {pixels.dtype}; uint8, uint16 and floating point can be read")
         if page.photometric == 0:  # white is zero
-            pixels = np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else 1 - pixels
+            pixels = _inverted(pixels)
         channels = {"grey": 1, "rgb": 3, "cmyk": 4}[space] + alpha
         if pixels.ndim == 3 and pixels.shape[2] > channels:  # masks and the like
             self.warnings.append(f"{pixels.shape[2] - channels} of {pixels.shape[2]} channels have no meaning, and are left out")
@@ -435,6 +553,10 @@ def _tiff_space(page):
         raise PictureError(f"has colours in {page.photometric.name}, which cannot be filtered; convert it to RGB")
     space, count = colours
     return space, page.samplesperpixel > count and bool({1, 2} & set(map(int, page.extrasamples)))
+
+
+def _inverted(pixels):
+    return np.iinfo(pixels.dtype).max - pixels if pixels.dtype.kind == "u" else 1 - pixels
 
 
 def _unpremultiplied(pixels):

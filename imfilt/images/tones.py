@@ -105,7 +105,7 @@ def _scaled(numbers, gain, dtype):
 
 
 def _decoded(stored):
-    """sRGB -> light (IEC 61966-2-1)."""
+    """SRGB -> light (IEC 61966-2-1)."""
     return np.where(stored <= 0.04045, stored / 12.92, ((np.maximum(stored, 0.04045) + 0.055) / 1.055) ** 2.4)
 
 

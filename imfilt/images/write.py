@@ -157,12 +157,12 @@ def _options(name, quality, compression):
 
 def _animation(name, kept, first):
     """How often it repeats, and what becomes of a frame; frames are whole, whatever they were in the source."""
-    loop = kept.animation.get("loop")
+    plays = min(kept.animation.get("plays", 1), 65535)
     if name == "GIF":
-        # Without a count a GIF plays once. Pixels that become transparent must be cleared.
-        return {"disposal": 2 if first.alpha else 1, **({"loop": loop} if loop not in (None, 1) else {})}
+        # It tells how often it is repeated, if it is. Pixels that become transparent must be cleared.
+        return {"disposal": 2 if first.alpha else 1, **({"loop": max(0, plays - 1)} if plays != 1 else {})}
     if name in ("PNG", "WEBP"):
-        found = {"loop": 1 if loop is None else loop}
+        found = {"loop": plays}
         if name == "PNG":
             found |= {"default_image": bool(kept.animation.get("default_image")), "disposal": 0, "blend": 0}
         return found
