@@ -28,6 +28,8 @@ def made(numbers, white, dtype, rule, **options):
         ("minmax", {"ends": (-0.5, 0.25)}, [0, 0, 2 / 3, 1, 1]),
         ("raw", {"offset": 0.5}, [0, 0, 0.5, 0.75, 1]),
         ("abs", {"offset": 0.5}, [0.5, 0, 0.5, 0.75, 1]),
+        ("abs", {"contrast": 0.5}, [0.5, 0.25, 0, 0.125, 0.5]),
+        ("shift", {"contrast": 2.0}, [0, 0, 0.5, 0.75, 1]),
     ],
 )
 def test_the_rules_for_numbers_with_a_sign(dtype, rule, options, expected):
@@ -56,9 +58,15 @@ def test_halves_are_rounded_to_even():
 @pytest.mark.parametrize("rule", tones.RANGES)
 def test_no_rule_touches_alpha(rule):
     numbers = np.dstack([np.full((2, 2), -0.5), np.full((2, 2), 0.25)])
-    pixels, _ = made(numbers, 1.0, "uint8", rule, alpha=True, ends=(-1.0, 1.0), offset=0.0)
+    pixels, _ = made(numbers, 1.0, "uint8", rule, alpha=True, ends=(-1.0, 1.0))
     assert (pixels[..., 1] == 64).all()
     assert (pixels[..., 0] == {"abs": 128, "raw": 0, "shift": 64, "minmax": 64}[rule]).all()
+
+
+def test_contrast_leaves_alpha_alone():
+    numbers = np.dstack([np.full((2, 2), 0.25), np.full((2, 2), 0.25)])
+    pixels, _ = made(numbers, 1.0, "uint8", "abs", alpha=True, contrast=2.0)
+    np.testing.assert_array_equal(pixels[0, 0], [128, 64])
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

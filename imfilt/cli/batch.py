@@ -339,7 +339,9 @@ class Work:
                     raise files.FileError("stdout is a terminal; send the picture through a pipe or to a file with -o")
                 with io.BytesIO() as file:
                     save(file, target, counted(), kept, **options)
-                    sys.stdout.buffer.write(file.getbuffer())
+                    left = memoryview(file.getvalue())
+                    while left:  # an unbuffered stdout takes what it likes
+                        left = left[sys.stdout.buffer.write(left) :]
                     sys.stdout.buffer.flush()
             else:
                 with files.whole(job.target, durable=settings.in_place) as file:
@@ -348,7 +350,8 @@ class Work:
             raise
         except OSError as error:
             why = error.strerror.lower() if error.strerror else error
-            raise files.FileError(f"cannot write {job.target}: {why}") from None
+            where = "to stdout" if job.target == files.STREAM else job.target
+            raise files.FileError(f"cannot write {where}: {why}") from None
         return told
 
 

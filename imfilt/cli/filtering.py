@@ -267,6 +267,10 @@ def check(chosen, steps, words):
         and not (files.is_folder(chosen.output) or files.is_template(chosen.output) or chosen.recursive)
     ):
         raise ValueError(f"{chosen.output} is not a folder, and there are {len(words)} files to write; is a / missing?")
+    if chosen.contrast != 1 and not steps[-1].is_response:
+        raise ValueError("--contrast is for edges and other responses; the result of this is a picture")
+    if chosen.contrast != 1 and chosen.range == "minmax":
+        raise ValueError("--contrast and --range minmax say different things")
     if any(step.directions for step in steps[:-1]):
         raise ValueError("only the last step can show directions")
     if steps[-1].directions and (chosen.per_channel or chosen.range):

@@ -27,6 +27,7 @@ class Settings:
     compression: int | None = None
     depth: str | None = None
     range: str | None = None
+    contrast: float = 1.0
     grey: bool = False
     per_channel: bool = False
     alpha: str = "premultiply"
@@ -60,6 +61,16 @@ def _counted(least, most=None):
     return parse
 
 
+def _contrast(text):
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
+
+
 def _pixels(text):
     number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "")
     try:
@@ -85,8 +96,8 @@ def add_options(parser, name):
     add(
         "-o", "--output", metavar="PATH",
         help="a file, whose suffix chooses the format; a folder (one whose name ends in / is made); a template, such "
-        "as '{parent}/small/{stem}-{n:03}{suffix}', with also {name} and {filter}; or - for stdout (default: beside the "
-        f"picture, with .{name} before its suffix)",
+        "as '{parent}/small/{stem}-{n:03}{suffix}', with also {name} and {filter}; or - for stdout (default: beside "
+        f"the picture, with .{name} before its suffix)",
     )  # fmt: skip
     add(
         "--format", type=_format, metavar="FORMAT",
@@ -112,8 +123,12 @@ def add_options(parser, name):
     add(
         "--range", choices=RANGES, metavar="RULE",
         help="what becomes of negative results: abs, their absolute value (default for edges); shift, no edge is grey "
-        "and half the contrast is left; minmax, the least and the largest result of all files become black and white; raw, "
-        "black, or as they are in floating point (default for pictures, and for floating point)",
+        "and half the contrast is left; minmax, the least and the largest result of all files become black and white; "
+        "raw, black, or as they are in floating point (default for pictures, and for floating point)",
+    )  # fmt: skip
+    add(
+        "--contrast", type=_contrast, default=1.0, metavar="X",
+        help="make edges and other responses X times as strong (default: 1, so that white is scikit-image's 1.0)",
     )  # fmt: skip
     colour = group.add_mutually_exclusive_group()
     colour.add_argument(

@@ -134,14 +134,14 @@ class Step:
             return self._call(pixels, preserve_range=True, **values), white
         return self._call(pixels, **values), 1.0
 
-    def hues(self, pixels, dtype):
+    def hues(self, pixels, dtype, contrast):
         """A picture of the directions of edges."""
         operator = self.options.get("operator", self.name if self.name != "gradient" else "sobel")
         values = {key: value for key, value in self.options.items() if key in ("mode", "cval", "gain", "weights")}
         gradient = Step("gradient", imfilt.gradient, {**values, "operator": operator}, pictures=self.pictures)
         values = gradient._values(1.0, pixels)
         magnitude, orientation = gradient.function(pixels, **values)
-        return tones.hues(magnitude, orientation, dtype)
+        return tones.hues(magnitude, orientation, dtype, contrast)
 
     def told(self):
         """The options as JSON has them."""
@@ -216,16 +216,15 @@ def develop(picture, steps, settings, *, dtype, rule, ends=None, measure=False):
 
 def _last(step, pixels, alpha, settings, dtype, rule, ends, measure):
     if step.directions:
-        return step.hues(pixels, np.float32 if dtype is None else dtype), {}
+        dtype = np.dtype(np.float32) if dtype is None else dtype
+        made = step.hues(_colours(pixels) if alpha else pixels, dtype, settings.contrast)
+        return (_put_back(made, pixels[..., -1], step) if alpha else made), {}
     if rule is None:
         rule = "raw" if dtype is None or not step.is_response else "shift" if step.part == "orientation" else "abs"
     light = settings.linear and not step.is_response
+    saturates = rule == "raw" or (rule == "abs" and step.is_response and not step.has_sign)  # as the core does
     made = None
-    if (
-        dtype is not None
-        and not light
-        and (rule == "raw" or (rule == "abs" and step.is_response and not step.has_sign))
-    ):
+    if saturates and dtype is not None and settings.contrast == 1 and not light:
         made = step.direct(pixels, dtype, alpha)
         if made is not None and not measure:
             return made, {}
@@ -246,7 +245,9 @@ def _last(step, pixels, alpha, settings, dtype, rule, ends, measure):
         mapped, clipped = tones.from_light(numbers, dtype, alpha)
     else:
         with plan.watched():
-            mapped, clipped = tones.to_pixels(numbers, white, dtype, rule, alpha=alpha, ends=ends, offset=step.bias)
+            mapped, clipped = tones.to_pixels(
+                numbers, white, dtype, rule, alpha=alpha, ends=ends, offset=step.bias, contrast=settings.contrast
+            )  # fmt: skip
     if measure:
         facts["clipped"] = clipped
     if made is None:

@@ -75,7 +75,9 @@ def _plays(image):
     loop = image.info.get("loop")
     if image.format == "GIF":
         return 1 if loop is None else loop + 1 if loop else 0
-    return loop or 0
+    if loop is None:  # pages, and AVIF, of which Pillow does not tell
+        return 1 if image.format == "TIFF" else 0
+    return loop
 
 
 def _bytes(text):

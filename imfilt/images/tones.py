@@ -32,7 +32,7 @@ def extremes(numbers, white, alpha):
     return least / white, most / white
 
 
-def to_pixels(numbers, white, dtype, rule, *, alpha=False, ends=None, offset=0.0):
+def to_pixels(numbers, white, dtype, rule, *, alpha=False, ends=None, offset=0.0, contrast=1.0):
     """A result as the pixels of a picture.
 
     Parameters
@@ -52,6 +52,8 @@ def to_pixels(numbers, white, dtype, rule, *, alpha=False, ends=None, offset=0.0
         For minmax, white being 1.
     offset : float
         Added before, white being 1.
+    contrast : float
+        Then multiplied with.
 
     Returns
     -------
@@ -68,6 +70,7 @@ def to_pixels(numbers, white, dtype, rule, *, alpha=False, ends=None, offset=0.0
     colours, full, one = numbers[..., :-1] if alpha else numbers, full_scale(dtype), white
     if offset:
         colours += colours.dtype.type(offset * white)
+    white /= contrast
     if rule == "abs":
         np.abs(colours, out=colours)
     elif rule == "shift":
@@ -75,8 +78,8 @@ def to_pixels(numbers, white, dtype, rule, *, alpha=False, ends=None, offset=0.0
         white *= 2
     elif rule == "minmax":
         least, most = ends
-        colours -= colours.dtype.type(least * white)
-        white *= most - least or 1.0
+        colours -= colours.dtype.type(least * one)
+        white = one * (most - least or 1.0)
     clipped = 0
     if dtype.kind != "f" and colours.size:
         least, most = (float(find(colours)) * (full / white) for find in (np.min, np.max))
@@ -148,7 +151,7 @@ def from_light(light, dtype, alpha):
 # --- directions ---
 
 
-def hues(magnitude, orientation, dtype):
+def hues(magnitude, orientation, dtype, contrast=1.0):
     """A gradient as colours: the hue is the direction in which the picture grows brighter, the value how steeply.
 
     Red to the right, then clockwise as on a screen: yellow-green downwards, cyan to the left, violet upwards.
@@ -161,12 +164,15 @@ def hues(magnitude, orientation, dtype):
         (H, W), in radians.
     dtype : dtype
         uint8, uint16 or floating point.
+    contrast : float
+        Of the magnitude; what is more than white is as bright as it can be.
 
     Returns
     -------
     ndarray
         (H, W, 3).
     """
+    magnitude = np.minimum(magnitude * magnitude.dtype.type(contrast), 1)
     sixths = orientation * (3 / np.pi)  # of the circle: the corners of HSV's hexagon
     colours = np.empty((*magnitude.shape, 3), magnitude.dtype)
     for channel, corner in enumerate((5, 3, 1)):  # A. R. Smith, "Color gamut transform pairs", SIGGRAPH 1978
