@@ -16,7 +16,7 @@ from imfilt.cli.steps import develop
 from imfilt.images import formats, tones
 from imfilt.images.picture import Picture
 from imfilt.images.read import open_pictures
-from imfilt.images.write import save
+from imfilt.images.write import save, without_inks
 
 FAILED, NOTHING_TO_DO, INTERRUPTED = 1, 3, 130
 PROBLEMS = (formats.PictureError, files.FileError, OSError, ValueError, TypeError, MemoryError)
@@ -164,6 +164,8 @@ def _tell(job, result, reporter):
         raise
     except PROBLEMS as error:
         reporter.fail(job.source, reason(error))
+    except Exception as error:  # a fault of ours is no reason to leave the other files
+        reporter.fail(job.source, f"imfilt is at fault, please report: {type(error).__name__}: {error}")
     else:
         reporter.done(facts)
 
@@ -204,14 +206,14 @@ class Work:
         seen = {"minimum": np.inf, "maximum": -np.inf, "clipped": 0}
         with self._open(job) as pictures:
             target = self._format(job, pictures)
-            dtype = self._dtype(target, pictures)
+            dtype = self._dtype(target, pictures.dtype)
             frames = 1 if settings.frame is not None else pictures.frames
             self._check(target, dtype, pictures, frames)
             with plan.watched() as steps_run:
-                made = self._developed(pictures, dtype, spent, seen)
-                kept = pictures.kept.without_metadata() if settings.strip else pictures.kept
+                made = self._developed(pictures, target, spent, seen)
                 if frames == 1:
-                    made = [next(made)]
+                    made = [next(made)]  # at the end of which some formats have their texts
+                kept = pictures.kept.without_metadata() if settings.strip else pictures.kept
                 shape = self._write(job, target, made, kept)
             warnings = list(pictures.warnings)
         total = time.perf_counter() - begun
@@ -240,9 +242,11 @@ class Work:
         seen = {"minimum": np.inf, "maximum": -np.inf, "clipped": 0}
         with self._open(job) as pictures:
             target = self._format(job, pictures)
-            dtype = self._dtype(target, pictures)
+            dtype = self._dtype(target, pictures.dtype)
             self._check(target, dtype, pictures, 1 if self.settings.frame is not None else pictures.frames)
-            for _ in self._developed(pictures, None, {"read": 0.0, "filter": 0.0, "measure": 0.0}, seen, measure=True):
+            for _ in self._developed(
+                pictures, formats.FORMATS["NPY"], {"read": 0.0, "filter": 0.0, "measure": 0.0}, seen, measure=True
+            ):
                 pass
         return {"job": job, **seen}
 
@@ -266,19 +270,19 @@ class Work:
             return formats.FORMATS["JPEG" if pictures.format == "MPO" else pictures.format]
         return formats.by_suffix(job.target)
 
-    def _dtype(self, target, pictures):
+    def _dtype(self, target, source):
         """Of the result's pixels; None for floating point."""
         if self.settings.depth:
             name = DEPTHS[self.settings.depth]
             return None if name == "float" else np.dtype(name)
-        if target.name == "NPY" or pictures.dtype not in (np.uint8, np.uint16, bool):
+        if target.name == "NPY" or source not in (np.uint8, np.uint16, bool):
             return None
-        return np.dtype(np.uint8) if pictures.dtype == bool else pictures.dtype
+        return np.dtype(np.uint8) if source.kind == "b" else source
 
     def _check(self, target, dtype, pictures, frames):
         """Refuse what the output's format cannot hold before there is work."""
         channels = {"grey": 1, "rgb": 3, "cmyk": 4}.get(pictures.space, 1)
-        if self._reads_grey() or (channels == 3 and any(self.settings.grey_for(step) for step in self.steps)):
+        if self._reads_grey() or (channels > 1 and any(self.settings.grey_for(step) for step in self.steps)):
             channels = 1
         if self.steps[-1].directions:
             channels = 3
@@ -287,10 +291,23 @@ class Work:
             alpha=pictures.alpha and self.settings.alpha != "drop", frames=frames, size=pictures.size,
         )  # fmt: skip
 
+    def _prepared(self, picture, target):
+        """A picture as the steps take it."""
+        pixels = picture.pixels
+        if pixels.dtype.kind == "b":
+            picture.pixels = pixels.astype(np.uint8) * np.uint8(255)
+        elif pixels.ndim == 3 and pixels.shape[2] == 1 and target.name != "NPY":
+            picture.pixels = pixels[..., 0]
+        elif picture.space == "cmyk" and (self.settings.linear or any(map(self.settings.grey_for, self.steps))):
+            picture = without_inks(picture)  # which are neither light nor edges
+        if self.settings.strip:
+            picture.about.pop("dpi", None)
+        return picture
+
     def _reads_grey(self):
         return self.settings.grey_for(self.steps[0]) and not self.settings.linear
 
-    def _developed(self, pictures, dtype, spent, seen, measure=False):
+    def _developed(self, pictures, target, spent, seen, measure=False):
         settings = self.settings
         frames = pictures.read(grey=self._reads_grey(), only=settings.frame)
         while True:
@@ -300,11 +317,11 @@ class Work:
             if picture is None:
                 return
             start = time.perf_counter()
-            if picture.pixels.dtype.kind == "b":
-                picture.pixels = picture.pixels.astype(np.uint8) * np.uint8(255)
-            rule = "raw" if measure else settings.range
+            picture = self._prepared(picture, target)
+            dtype = None if measure else self._dtype(target, picture.pixels.dtype)
             pixels, alpha, facts = develop(
-                picture, self.steps, settings, dtype=dtype, rule=rule, ends=self.ends, measure=measure or settings.json,
+                picture, self.steps, settings, dtype=dtype, rule="raw" if measure else settings.range,
+                ends=self.ends, measure=measure or settings.json,
             )  # fmt: skip
             measuring = facts.get("measuring", 0.0)
             spent["measure"] += measuring

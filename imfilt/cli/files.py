@@ -274,7 +274,9 @@ def _check_target(source, target, planned, read, word, settings):
         return
     identity = _identity(target)
     if identity in planned:
-        raise FileError(f"{target} is written for {planned[identity]} already; choose a folder or a template with -o")
+        raise FileError(
+            f"{target} is written for {planned[identity]} already; choose other names with -o, as '{{name}}.{word}.png'"
+        )
     if settings.in_place:
         if source == STREAM:
             raise FileError("stdin has no place to write to; leave out --in-place")

@@ -113,6 +113,8 @@ class Step:
             return None
         if not self.scales and pixels.dtype != dtype:
             return None
+        if pixels.dtype.kind == "f" and not np.isfinite(pixels).all():
+            return None  # what NaN becomes is for `to_pixels` to say
         return self._call(pixels, dtype=dtype, **self._values(tones.full_scale(pixels.dtype), pixels, alpha))
 
     def numbers(self, pixels, alpha):

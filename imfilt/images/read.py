@@ -18,6 +18,8 @@ from imfilt.images.formats import SHOWN, PictureError
 from imfilt.images.picture import Picture
 
 Image.MAX_IMAGE_PIXELS = None  # every file has a limit of its own here, which is checked before it is decoded
+for _name in ("PIL", "tifffile"):  # what stops them they raise; the rest is not for stderr
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
 # First bytes -> the format, and Pillow's class for it: importing one plugin is faster than all, and none is tried that
 # could run another program.
@@ -282,8 +284,8 @@ class _FromPillow(Pictures):
             count = len(self._tiff_file(error).pages)  # one of them is nothing for Pillow
             self._image.seek(0)
         if self.name == "GIF":
-            self._file.seek(-1, io.SEEK_END)
-            if self._file.read(1) not in (b";", b"\0"):  # some writers pad
+            self._file.seek(0)
+            if not self._file.read().rstrip(b"\0").endswith(b";"):  # some writers pad
                 self.warnings.append("its end is missing, and with it perhaps frames")
         return count
 
@@ -458,7 +460,8 @@ class _FromPillow(Pictures):
             words = re.sub(rb"#[^\r\n]*", b"", self._file.read()).split()[:count]
             numbers = np.array([int(word) for word in words], np.int64)
         else:
-            numbers = np.frombuffer(self._file.read(2 * count), ">u2").astype(np.int64)
+            data = self._file.read(2 * count)
+            numbers = np.frombuffer(data, ">u2", len(data) // 2).astype(np.int64)
         if numbers.size < count:
             raise PictureError("is damaged: it ends too early")
         if numbers.min() < 0 or numbers.max() > largest:
@@ -484,7 +487,6 @@ class _FromPillow(Pictures):
             if error is not None:
                 raise PictureError(f'cannot be read by Pillow ({error}); pip install "imfilt[deep]" reads more') from None
             raise PictureError(DEEP.format("tifffile")) from None
-        logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)  # what stops it, it raises
         self._file.seek(0)
         return library.TiffFile(self._file)
 
@@ -512,7 +514,7 @@ class _FromPillow(Pictures):
         try:
             pixels = page.asarray()
         except (ValueError, ImportError) as error:
-            if "imagecodecs" in str(error):
+            if isinstance(error, ImportError) or "imagecodecs" in str(error):
                 raise PictureError(f'is compressed as {page.compression.name}; pip install "imfilt[deep]" reads it') from None
             raise
         space, alpha = _tiff_space(page)

@@ -46,7 +46,7 @@ def save(file, format, pictures, kept, *, quality=None, compression=None):
     several = second is not None
     _check(format, first, 2 if several else 1)
     if format.name != "NPY" and first.space == "cmyk" and not format.cmyk:
-        first = _without_inks(first)
+        first = without_inks(first)
     space = first.space or ("grey" if first.pixels.ndim == 2 else "rgb")
     kept = kept.for_space(space)
     if format.name == "NPY":
@@ -71,7 +71,7 @@ def save(file, format, pictures, kept, *, quality=None, compression=None):
         later = images if format.name == "GIF" else list(images)  # the others look at all of them first
         options |= {"save_all": True, "append_images": later, **_animation(format.name, kept, first)}
         if format.name in ("WEBP", "AVIF"):
-            options["duration"] = [one.info.get("duration", 0) for one in (image, *later)]
+            options["duration"] = [round(one.info.get("duration", 0)) for one in (image, *later)]
     with _errors(format.name):
         image.save(file, format.name, **options)
 
@@ -90,7 +90,7 @@ def _check(format, picture, frames):
 
 def _checked(format, picture):
     _check(format, picture, 1)
-    return _without_inks(picture) if picture.space == "cmyk" and not format.cmyk else picture
+    return without_inks(picture) if picture.space == "cmyk" and not format.cmyk else picture
 
 
 @contextmanager
@@ -116,7 +116,7 @@ def struct_error():
     return struct.error
 
 
-def _without_inks(picture):
+def without_inks(picture):
     """CMYK as RGB, as Pillow does it, for formats that have no inks."""
     image = Image.frombuffer("CMYK", picture.pixels.shape[1::-1], np.ascontiguousarray(picture.pixels).tobytes(), "raw", "CMYK", 0, 1)
     picture.pixels, picture.space = np.asarray(image.convert("RGB")), "rgb"
