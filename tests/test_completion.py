@@ -2,11 +2,12 @@
 
 import argparse
 import os
-import pty
 import re
 import select
+import shlex
 import shutil
 import subprocess
+import sys
 import time
 
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from imfilt import cli
 from imfilt.cli.completion import SHELLS, script
 
-NASTY = 'it\'s "quoted" [or] a:b $HOME `date` \\ 100%% ! *\n  twice; and more'
+TEXT = "it's \"quoted\" [or] a:b: $HOME `date` \\ 100% ! * (see; that)"  # what a list shows of NASTY
+NASTY = TEXT.replace("%", "%%").replace(" [", "\n   [") + "; twice. And more"
+WORDS = ("$(touch made)", "it's", "a b", "c:d", "near")
 
 
 def commands():
@@ -22,152 +25,230 @@ def commands():
     one = argparse.ArgumentParser("imfilt one-two")
     one.add_argument("files", nargs="+", metavar="FILE")
     one.add_argument("-m", "--mode", choices=("near", "wrap"), help=NASTY, default="near")
-    one.add_argument("--mask", metavar="FILE", help="%(default)s: a file")
-    one.add_argument("--kernel", metavar="KERNEL")
+    one.add_argument("--mask", metavar="FILE", help="%(default)s: a file", default="all")
+    one.add_argument("--to", metavar="DIR")
     one.add_argument("--sigma", metavar="X", type=float)
-    one.add_argument("--force", action="store_true")
-    one.add_argument("--no-clip", "--clip", action="store_true")
+    one.add_argument("--depth", choices=(8, 16), type=int)
+    one.add_argument("--words", choices=WORDS)
+    one.add_argument("-f", "--force", action="store_true")
+    one.add_argument("--clip", action=argparse.BooleanOptionalAction)
     one.add_argument("--secret", help=argparse.SUPPRESS)
     other = argparse.ArgumentParser("imfilt other")
     other.add_argument("shell", choices=("bash", "zsh"))
+    other.add_argument("--mode", choices=("far",))
     return {"one-two": (NASTY.replace("%%", "%"), one), "other": ("it's other", other)}
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("photo.png", "with space.png"):
+    for name in ("photo.png", "with space.png", "it's $HOME.png", "other"):
         (tmp_path / name).touch()
     for shell in SHELLS:
         (tmp_path / f".{shell}").write_text(script(shell, commands()))
-    return tmp_path
+    yield tmp_path
+    assert not (tmp_path / "made").exists()  # by a choice that a shell took for code
 
 
-def shell(name):
-    return pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"{name} is not installed"))
+def needs(name, *others):
+    mark = pytest.mark.skipif(not shutil.which(name), reason=f"{name} is not installed")
+    return pytest.param(name, *others, marks=mark)
 
 
 CASES = [
-    (("o",), {"one-two", "other"}),
+    (("",), {"one-two", "other"}),
+    (("ot",), {"other"}),
     (("--v",), {"--version"}),
     (("one-two", "--m"), {"--mode", "--mask"}),
-    (("one-two", "--s"), {"--sigma"}),
+    (("one_two", "--m"), {"--mode", "--mask"}),
+    (("one-two", "--no"), {"--no-clip"}),
+    (("one-two", "--se"), set()),
     (("one-two", "--mode", ""), {"near", "wrap"}),
+    (("one-two", "-m", ""), {"near", "wrap"}),
     (("one-two", "--mode", "w"), {"wrap"}),
+    (("one-two", "--depth", ""), {"8", "16"}),
+    (("one-two", "--words", ""), set(WORDS)),
     (("one-two", "ph"), {"photo.png"}),
     (("one-two", "--mask", "wi"), {"with space.png"}),
-    (("one-two", "--kernel", "ph"), {"photo.png"}),
-    (("one-two", "photo.png", "wi"), {"with space.png"}),
+    (("one-two", "--to", "wi"), {"with space.png"}),
+    (("one-two", "photo.png", "it"), {"it's $HOME.png"}),
     (("one-two", "photo.png", "--fo"), {"--force"}),
+    (("one-two", "other", "--mode", ""), {"near", "wrap"}),
     (("one-two", "--sigma", ""), set()),
+    (("other", "--mode", ""), {"far"}),
     (("other", "z"), {"zsh"}),
     (("other", "ph"), set()),
+    (("neither", ""), set()),
 ]
 
+# Readline completes files where bash tells it to, and only in a terminal.
+IN_BASH = """
+compopt() { [[ $* == "-o default" ]] && compgen -f -- "${COMP_WORDS[COMP_CWORD]}"; }
+source .bash; COMP_WORDS=(imfilt "$@"); COMP_CWORD=$#; _imfilt
+for word in "${COMPREPLY[@]}"; do eval "printf '%s\\n' $word"; done
+"""
 
-def in_bash(words):
-    line = 'source .bash; COMP_WORDS=(imfilt "$@"); COMP_CWORD=$#; _imfilt; printf "%s\\n" "${COMPREPLY[@]}"'
-    run = subprocess.run(["bash", "--norc", "-c", line, "bash", *words], capture_output=True, text=True, check=False)
+
+def lines(*command):
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.stderr == ""
-    return {one for one in run.stdout.splitlines() if one}
+    return run.stdout.splitlines()
 
 
-def in_fish(words):
-    line = "source .fish; complete -C $argv[1]"
-    typed = " ".join(["imfilt", *(word.replace(" ", "\\ ") for word in words)])
-    run = subprocess.run(["fish", "--no-config", "-c", line, typed], capture_output=True, text=True, check=False)
-    assert run.stderr == ""
-    return {one.partition("\t")[0] for one in run.stdout.splitlines()}
+def in_bash(*words):
+    return set(lines("bash", "--norc", "-c", IN_BASH, "bash", *words))
 
 
-@pytest.mark.parametrize("name", [shell("bash"), shell("fish")])
+def in_fish(typed):
+    """What may stand there, and what is said of it."""
+    found = lines("fish", "--no-config", "-c", "source .fish; complete -C $argv[1]", typed)
+    return {shlex.join(shlex.split(word)): text for word, _, text in (line.partition("\t") for line in found)}
+
+
 @pytest.mark.parametrize(("words", "expected"), CASES, ids=str)
+@pytest.mark.parametrize("name", [needs("bash"), needs("fish")])
 def test_words(folder, name, words, expected):
-    found = {"bash": in_bash, "fish": in_fish}[name](words)
-    assert {one for one in found if not one.startswith("." + name)} == expected
+    if name == "bash":
+        found = in_bash(*words) - ({"--help", "--version"} if words == ("",) else set())
+    else:
+        found = {shlex.split(word)[0] for word in in_fish(" ".join(["imfilt", *words]))}
+    assert found == expected
 
 
-def test_bash_minds_an_equals_sign(folder):
-    assert in_bash(("one-two", "--mode", "=", "w")) == {"wrap"}
-    assert in_bash(("one-two", "--mode", "=")) == {"near", "wrap"}
+@pytest.mark.parametrize("name", [needs("bash")])
+def test_bash_takes_an_equals_sign_for_a_word_or_not(folder, name):
+    assert in_bash("one-two", "--mode", "=", "w") == {"wrap"}
+    assert in_bash("one-two", "--mode", "=") == {"near", "wrap"}
+    assert in_bash("one-two", "--mode=w") == {"--mode=wrap"}
+    assert in_bash("one-two", "--mask", "=", "ph") == {"photo.png"}
+
+
+@pytest.mark.parametrize("name", [needs("fish")])
+def test_fish_shows_texts_as_they_are(folder, name):
+    assert in_fish("imfilt one-two --m") == {"--mode": TEXT, "--mask": "all: a file"}
+    assert in_fish("imfilt o") == {"one-two": TEXT, "other": "it's other"}
+    assert set(in_fish("imfilt one-two --mode=w")) == {"--mode=wrap"}
+    assert set(in_fish("imfilt one-two --mask=ph")) == {"--mask=photo.png"}
 
 
 class Terminal:
-    """A zsh at a terminal."""
+    """A shell at a terminal. Ctrl-X tells the line, and empties it."""
 
-    def __init__(self, folder):
-        self.process, self.master = pty.fork()
-        if not self.process:
-            os.chdir(folder)
-            os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "COLUMNS": "200"})
-        self.type(
-            "PROMPT='> '; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -u -D; source .zsh\necho rea''dy\n"
-        )
-        self.wait_for("ready")
+    RC = {
+        "bash": """
+            PS1='> '; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'
+            show() { printf '<<%s>>\\n' "$READLINE_LINE"; READLINE_LINE=; }
+            bind -r '\\C-x'; bind -x '"\\C-x": show'
+            eval "$(cat .bash)"
+        """,
+        "zsh": """
+            PROMPT='> '; unsetopt beep zle_bracketed_paste; bindkey -e; bindkey -rp '^X'; KEYTIMEOUT=1
+            show() { zle -I; print -r -- "<<$BUFFER>>"; BUFFER=; }
+            zle -N show; bindkey '^X' show; autoload -Uz compinit
+        """,
+    }
+    COMMAND = {"bash": ["bash", "--rcfile", ".rc", "-i"], "zsh": ["zsh", "-d", "-i"]}
 
-    def type(self, text):
-        os.write(self.master, text.encode())
+    def __init__(self, shell, rc=""):
+        text = f"stty cols 200 rows 50; {self.RC[shell]}\n{rc}\necho rea''dy\n"
+        for name in (".rc", ".zshrc"):
+            with open(name, "w") as file:
+                file.write(text)
+        # A process of one thread to fork in, which pytest's may not be.
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", f"import pty; pty.spawn({self.COMMAND[shell]})"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env={**os.environ, "TERM": "dumb", "ZDOTDIR": os.getcwd(), "HOME": os.getcwd()},
+        )  # fmt: skip
+        self.wait_for("ready\r\n> ")
 
-    def seen(self, seconds):
-        found, end = "", time.monotonic() + seconds
-        while time.monotonic() < end:
-            if select.select([self.master], [], [], 0.05)[0]:
-                found += os.read(self.master, 65536).decode(errors="replace")
-        return found
+    def __enter__(self):
+        return self
 
-    def wait_for(self, text):
-        found, end = "", time.monotonic() + 20
-        while text not in found:
-            assert time.monotonic() < end, found
-            found += self.seen(0.1)
+    def __exit__(self, *_):
+        self.process.kill()  # its terminal goes with it, and so does the shell
+        self.process.communicate()
 
-    def completed(self, text):
-        """What a line becomes at TAB, shown by making it an argument; zsh takes back the blank or = that it added."""
-        self.type(f"{text}\t")
-        self.seen(0.4)
-        self.type("\x01print -r -- {{{'\x05'}}}\n")
-        found, end = "", time.monotonic() + 10
-        while not (match := re.search(r"\{\{\{(imfilt[^{}']*)\}\}\}\r?\n(?!.*print)", found)):
-            assert time.monotonic() < end, found
-            found += self.seen(0.1)
-        return match.group(1)
+    def wait_for(self, pattern):
+        found, end = "", time.monotonic() + 30
+        while not (match := re.search(pattern, found)):
+            assert select.select([self.process.stdout], [], [], max(end - time.monotonic(), 0))[0], found
+            part = os.read(self.process.stdout.fileno(), 65536)
+            assert part, found
+            found += part.decode(errors="replace")
+        return match, found
 
-    def close(self):
-        self.type("\x03exit\n")
-        os.close(self.master)
-        os.waitpid(self.process, 0)
+    def completed(self, typed):
+        """What the line becomes at TAB, and what is seen meanwhile."""
+        os.write(self.process.stdin.fileno(), f"{typed}\t\x18".encode())
+        match, seen = self.wait_for("<<(.*)>>\r*\n")
+        return match.group(1), seen
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
-def test_zsh(folder):
-    assert subprocess.run(["zsh", "-n", ".zsh"], check=False).returncode == 0
-    zsh = Terminal(folder)
-    try:
-        for typed, becomes in [
-            ("imfilt one", "imfilt one-two"),
-            ("imfilt --v", "imfilt --version"),
-            ("imfilt one-two --mo", "imfilt one-two --mode"),
-            ("imfilt one-two --mode=w", "imfilt one-two --mode=wrap"),
-            ("imfilt one-two --mode w", "imfilt one-two --mode wrap"),
-            ("imfilt one-two --fo", "imfilt one-two --force"),
-            ("imfilt one-two ph", "imfilt one-two photo.png"),
-            ("imfilt one-two --mask wi", "imfilt one-two --mask with\\ space.png"),
-            ("imfilt one-two photo.png --sig", "imfilt one-two photo.png --sigma"),
-            ("imfilt other z", "imfilt other zsh"),
-            ("imfilt other ph", "imfilt other ph"),
-        ]:
-            assert zsh.completed(typed) == becomes
-    finally:
-        zsh.close()
+LINES = [
+    ("imfilt one", "imfilt one-two "),
+    ("imfilt --v", "imfilt --version "),
+    ("imfilt one-two --mode w", "imfilt one-two --mode wrap "),
+    ("imfilt one-two --mode=w", "imfilt one-two --mode=wrap "),
+    ("imfilt one-two -m w", "imfilt one-two -m wrap "),
+    ("imfilt one-two --fo", "imfilt one-two --force "),
+    ("imfilt one_two --fo", "imfilt one_two --force "),
+    ("imfilt one-two --se", "imfilt one-two --se"),
+    ("imfilt one-two --words '$", "imfilt one-two --words '$"),
+    ("imfilt one-two --words n", "imfilt one-two --words near "),
+    ("imfilt one-two ph", "imfilt one-two photo.png "),
+    ("imfilt one-two ~/ph", "imfilt one-two ~/photo.png "),
+    ("imfilt one-two 'wi", "imfilt one-two 'with space.png' "),
+    ("imfilt one-two with\\ s", "imfilt one-two with\\ space.png "),
+    ("imfilt one-two it", "imfilt one-two it\\'s\\ \\$HOME.png "),
+    ("imfilt one-two --mask wi", "imfilt one-two --mask with\\ space.png "),
+    ("imfilt one-two --mask=wi", "imfilt one-two --mask=with\\ space.png "),
+    ("imfilt one-two --sigma ph", "imfilt one-two --sigma ph"),
+    ("imfilt one-two photo.png --cl", "imfilt one-two photo.png --clip "),
+    ("imfilt other z", "imfilt other zsh "),
+    ("imfilt other --mode f", "imfilt other --mode far "),
+    ("imfilt other ph", "imfilt other ph"),
+]
+
+
+@pytest.mark.parametrize("name", [needs("bash")])
+def test_lines_in_bash(folder, name):
+    with Terminal(name) as shell:
+        for typed, becomes in LINES:
+            assert shell.completed(typed)[0] == becomes
+        assert shell.completed("imfilt one-two --words a")[0] == "imfilt one-two --words a\\ b "
+
+
+@pytest.mark.parametrize(
+    ("name", "rc"),
+    [
+        needs("zsh", "compinit -u -D; source .zsh"),
+        needs("zsh", "mkdir f; cp .zsh f/_imfilt; fpath=($PWD/f $fpath); compinit -u -D"),
+    ],
+    ids=["sourced", "found in fpath"],
+)
+def test_lines_in_zsh(folder, name, rc):
+    assert lines("zsh", "-n", ".zsh") == []
+    with Terminal(name, rc) as shell:
+        for typed, becomes in LINES:
+            assert shell.completed(typed)[0].rstrip("=") == becomes
+        assert shell.completed("imfilt one-two --words a")[0] == "imfilt one-two --words a\\ b "
+        assert shell.completed("imfilt one-two --words c")[0] == "imfilt one-two --words c:d "
+        assert shell.completed("imfilt one-two --words i")[0] == "imfilt one-two --words it\\'s "
+        assert shell.completed("imfilt one-two --sig")[0] == "imfilt one-two --sigma="
+        assert shell.completed("imfilt other zsh ba")[0] == "imfilt other zsh ba"
+        _, seen = shell.completed("imfilt one-two --m")
+        assert f"-- {TEXT}" in seen
+        assert "-- all: a file" in seen
+        assert f"one-two  -- {TEXT}" in shell.completed("imfilt o")[1]
+        assert "$(touch made)" in shell.completed("imfilt one-two --words ")[1]
 
 
 @pytest.mark.parametrize("name", SHELLS)
 def test_the_command_writes_scripts_that_its_shell_reads(name, tmp_path, capsys):
     assert cli.main(["completion", name]) == 0
     text = capsys.readouterr().out
-    assert all(
-        word in text for word in ("unsharp-mask", "--num-iter" if name == "bash" else "num-iter", "scikit-image")
-    )
+    assert all(word in text for word in ("unsharp-mask", "num-iter", "scikit-image"))
     if shutil.which(name):
         (tmp_path / "script").write_text(text)
-        assert subprocess.run([name, "-n", tmp_path / "script"], check=False).returncode == 0
+        assert lines(name, "-n", tmp_path / "script") == []

@@ -55,8 +55,8 @@ def shown(numbers, full=255):
 # --- every function ---
 
 NEEDED = {
-    "frequency": "0.2", "length": "5", "radius": "2", "sigma": "1", "low_sigma": "1", "factor": "2", "psf": "gaussian:1",
-    "balance": "0.01", "kernel": "1,2,1 2,4,2 1,2,1", "column": "1,2,1", "row": "1,0,-1",
+    "frequency": "0.2", "length": "5", "radius": "2", "sigma": "1", "low_sigma": "1", "factor": "2",
+    "psf": "gaussian:1", "balance": "0.01", "kernel": "1,2,1 2,4,2 1,2,1", "column": "1,2,1", "row": "1,0,-1",
 }  # fmt: skip
 
 
@@ -85,16 +85,11 @@ def every_command():
             yield name, picture
 
 
-@pytest.mark.parametrize(("name", "picture"), every_command())
+@pytest.mark.parametrize(("name", "picture"), [*every_command()])
 def test_every_command_takes_every_picture(name, picture, capsys):
     suffix = picture.rpartition(".")[2]
     words = [name, *needed(name), picture, "-o", f"out.{suffix}"]
-    if picture == "rgba.png" and name in (
-        "conv2d",
-        "depthwise-conv2d",
-        "depthwise-separable-conv2d",
-        "conv-transpose2d",
-    ):
+    if picture == "rgba.png" and name in NETWORKS and name != "pointwise-conv2d":
         run(*words, status=1)  # they make another size
         assert "--alpha drop" in capsys.readouterr().err
         words += ["--alpha", "drop"]
@@ -165,7 +160,7 @@ def test_directions_are_hues():
 def test_parts_of_a_gradient(part, number):
     expected = imfilt.gradient(LUMINANCE, "scharr")[number]
     found = result("gradient", "--operator", "scharr", "--part", part, "colour.png", name="out.npy")
-    np.testing.assert_allclose(found, expected / (np.pi if number else 1), atol=1e-6)
+    np.testing.assert_allclose(found, expected, atol=1e-6)  # radians
     pixels = result("gradient", "--operator", "scharr", "--part", part, "colour.png")
     np.testing.assert_allclose(pixels, (expected / np.pi + 1) * 127.5 if number else expected * 255, atol=0.51)
 
@@ -370,6 +365,7 @@ def test_steps_with_words_of_all_kinds():
     for steps in (
         "gaussian sigma=2|sobel axis=0",
         "gaussian --sigma=2 | sobel --axis=0",
+        "gaussian --sigma 2 | sobel --axis 0 --mode reflect",
         "gaussian sigma='2' |  sobel   axis='0'",
         "conv kernel='1' | gaussian sigma=2,2 | sobel axis=0",
     ):
@@ -543,3 +539,81 @@ def test_info(capsys):
     one, other = map(json.loads, capsys.readouterr().out.splitlines())
     assert (one["width"], one["height"], one["alpha"], one["format"]) == (32, 24, True, "PNG")
     assert (other["format"], other["channels"]) == ("NPY", 5)
+
+
+# --- what is never lost ---
+
+
+def test_nothing_that_is_read_is_written_over(capsys):
+    np.save("k.npy", np.ones((1, 1)))
+    Image.fromarray(GREY).save("mask.png")
+    for words in (["sobel", "--mask", "mask.png"], ["gaussian", "--weights", "mask.png"]):
+        run(*words, "grey.png", "-fo", "mask.png", status=1)
+        assert "mask.png is read by this call" in capsys.readouterr().err
+    run("conv", "--kernel", "k.npy", "array.npy", "-fo", "k.npy", status=1)
+    assert "k.npy is read by this call" in capsys.readouterr().err
+    with Image.open("mask.png") as image:
+        np.testing.assert_array_equal(np.asarray(image), GREY)
+
+
+def test_in_place_loses_no_frames(capsys):
+    frames = [Image.fromarray(np.roll(GREY, 3 * i, 1)) for i in range(3)]
+    frames[0].save("a.tif", save_all=True, append_images=frames[1:])
+    run("box", "--in-place", "--frame", "0", "a.tif", status=1)
+    assert "holds several pictures" in capsys.readouterr().err
+    run("box", "--in-place", "a.tif")
+    with Image.open("a.tif") as image:
+        assert image.n_frames == 3
+
+
+def test_a_file_named_twice_is_taken_once(capsys):
+    run("box", "grey.png", "./grey.png", "grey.png")
+    assert capsys.readouterr().err == ""
+
+
+def test_cmyk_has_edges_of_its_light(capsys):
+    image = Image.fromarray(COLOUR).convert("CMYK")
+    image.save("inks.tif")
+    rgb = np.asarray(image.convert("RGB"))
+    expected = imfilt.sobel(np.asarray(Image.fromarray(rgb).convert("L")), dtype="uint8")
+    np.testing.assert_array_equal(result("sobel", "inks.tif"), expected)
+    found = result("pipe", "inks.tif", "gaussian sigma=1 | sobel", name="out.npy")
+    np.testing.assert_allclose(found, imfilt.sobel(imfilt.gaussian(rgb / 255, 1) @ [0.299, 0.587, 0.114]), atol=1e-6)
+    assert result("gaussian", "inks.tif", name="out.tif").shape == (24, 32, 4)
+    assert result("gaussian", "--linear", "inks.tif", name="out.tif").shape == (24, 32, 3)
+
+
+def test_channels_without_a_meaning_are_refused_by_pictures(capsys):
+    np.save("four.npy", np.zeros((9, 9, 4), np.uint8))
+    np.save("one.npy", GREY[..., None])
+    for suffix in ("png", "jpg", "tif", "webp"):
+        run("box", "four.npy", "--depth", "8", "-o", f"x.{suffix}", status=1)
+        assert "4 channels" in capsys.readouterr().err
+    np.testing.assert_array_equal(result("box", "--depth", "8", "one.npy"), imfilt.box(GREY, dtype="uint8"))
+    assert result("box", "one.npy", name="out.npy").shape == (24, 32, 1)
+
+
+def test_pages_of_several_depths():
+    pages = [Image.fromarray(GREY), Image.fromarray(DEEP), Image.fromarray(COLOUR)]
+    pages[0].save("pages.tif", save_all=True, append_images=pages[1:])
+    run("box", "pages.tif")
+    with Image.open("pages.box.tif") as image:
+        for number, pixels in enumerate((GREY, DEEP, COLOUR)):
+            image.seek(number)
+            np.testing.assert_array_equal(np.asarray(image), imfilt.box(pixels, dtype=pixels.dtype))
+
+
+def test_a_fault_of_one_file_leaves_the_others(monkeypatch, capsys):
+    from imfilt.cli import batch
+
+    develop = batch.develop
+
+    def faulty(picture, *more, **options):
+        if picture.pixels.ndim == 3:
+            raise KeyError("oh")
+        return develop(picture, *more, **options)
+
+    monkeypatch.setattr(batch, "develop", faulty)
+    run("box", "-q", "colour.png", "grey.png", status=1)
+    assert "imfilt: colour.png: imfilt is at fault, please report: KeyError: 'oh'" in capsys.readouterr().err
+    assert os.path.exists("grey.box.png")

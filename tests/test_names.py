@@ -109,7 +109,7 @@ def test_what_is_never_written_over(tree):
     assert named(["a.png"], output="x.png", force=True) == {"a.png": "x.png"}
     assert named(["a.png"], output="x.png", skip_existing=True) == {"a.png": "x.png exists"}
     found = named(["a.png", "x.png"], output="{parent}/x.png", force=True)
-    assert "x.png is a picture of this call" in found["a.png"]
+    assert "x.png is read by this call" in found["a.png"]
     (tree / "hole.png").symlink_to("nowhere")
     assert named(["a.png"], output="hole.png") == {"a.png": "hole.png exists; --force writes over it"}
     os.mkfifo(tree / "pipe.png")

@@ -117,7 +117,9 @@ def test_strips_join_and_threads_do_not_matter(monkeypatch, size, compression):
 
 
 def test_rows_choose_their_filters_where_there_is_time():
-    pixels = np.vstack([np.tile(np.arange(64, dtype=np.uint8), (8, 1)), np.repeat(RNG.integers(0, 255, (8, 1), np.uint8), 64, 1)])
+    pixels = np.vstack(
+        [np.tile(np.arange(64, dtype=np.uint8), (8, 1)), np.repeat(RNG.integers(0, 255, (8, 1), np.uint8), 64, 1)]
+    )
     kinds = np.frombuffer(raw(encoded(pixels, compression=9)), np.uint8).reshape(16, -1)[:, 0]
     assert len(set(kinds)) > 1
 

@@ -9,7 +9,7 @@ import numpy as np
 
 import imfilt
 from imfilt._engine import plan, threads
-from imfilt.cli import files, report
+from imfilt.cli import files, kernels, report
 from imfilt.cli.kernels import PictureFile
 from imfilt.cli.settings import DEPTHS
 from imfilt.cli.steps import develop
@@ -55,7 +55,8 @@ def run(word, words, steps, settings):
             reporter.line("there are no pictures there")
         return FAILED if missing else NOTHING_TO_DO
     ready = []
-    for source, outcome in files.jobs(sources, word, settings):
+    beside = {value.path for step in steps for value in step.options.values() if isinstance(value, PictureFile)}
+    for source, outcome in files.jobs(sources, word, settings, beside | kernels.opened):
         if isinstance(outcome, files.Skipped):
             reporter.skip(source.path, str(outcome))
         elif isinstance(outcome, Exception):
@@ -209,6 +210,10 @@ class Work:
             dtype = self._dtype(target, pictures.dtype)
             frames = 1 if settings.frame is not None else pictures.frames
             self._check(target, dtype, pictures, frames)
+            if settings.in_place and (frames < pictures.frames or pictures.format == "MPO"):
+                raise files.FileError(
+                    "holds several pictures, of which --in-place would leave one; choose a name with -o"
+                )
             with plan.watched() as steps_run:
                 made = self._developed(pictures, target, spent, seen)
                 if frames == 1:

@@ -60,7 +60,17 @@ def expand(words, recursive, word, output):
     Yields
     ------
     Source or (str, FileError)
+        A file that is named twice comes once.
     """
+    seen = set()
+    for found in _expanded(words, recursive, word, output):
+        place = os.path.abspath(found[0]) if isinstance(found, Source) and found.path != STREAM else found
+        if place not in seen:
+            seen.add(place)
+            yield found
+
+
+def _expanded(words, recursive, word, output):
     for name in words:
         if name == STREAM:
             yield Source(STREAM)
@@ -90,7 +100,10 @@ def content(path):
     FileError
         If it is no file. A pipe with a name is one of the things that may be waited for without end.
     """
-    mode = os.stat(path).st_mode
+    try:
+        mode = os.stat(path).st_mode
+    except OSError as error:
+        raise FileError((error.strerror or "cannot be read").lower()) from None
     if stat.S_ISREG(mode):
         return path
     if stat.S_ISFIFO(mode) and path.startswith(("/dev/fd/", "/proc/self/fd/")):
@@ -187,8 +200,17 @@ def target_of(source, number, word, settings):
     return str(target)
 
 
-def jobs(sources, word, settings):
+def jobs(sources, word, settings, beside=()):
     """What is written for each source.
+
+    Parameters
+    ----------
+    sources : list of Source
+    word : str
+        The command.
+    settings : Settings
+    beside : iterable of str
+        What else is read, as masks: nothing is written over it.
 
     A source that is itself what the call writes for another is left out: results of an earlier call are no pictures to
     filter again.
@@ -211,6 +233,8 @@ def jobs(sources, word, settings):
         except (FileError, PictureError) as error:
             found.append((source, error))
     read = {_identity(source.path): source.path for source in sources if source.path != STREAM and source not in made}
+    read.update({_identity(path): path for path in beside})
+    beside = {_identity(path) for path in beside}
     results = {
         _identity(target) for source, target in found
         if isinstance(target, str) and target != STREAM and _identity(target) != _identity(source.path)
@@ -224,7 +248,7 @@ def jobs(sources, word, settings):
             yield source, Skipped(OWN)
             continue
         try:
-            _check_target(source.path, target, planned, read, word, settings)
+            _check_target(source.path, target, planned, read, beside, word, settings)
         except (FileError, Skipped) as error:
             yield source, error
             continue
@@ -269,7 +293,7 @@ def _identity(path):
     return path if path == STREAM else os.path.realpath(path)
 
 
-def _check_target(source, target, planned, read, word, settings):
+def _check_target(source, target, planned, read, beside, word, settings):
     if target == STREAM:
         return
     identity = _identity(target)
@@ -288,15 +312,20 @@ def _check_target(source, target, planned, read, word, settings):
             raise Skipped(f"{target} exists")
         if os.path.exists(target) and not os.path.isfile(target):
             raise FileError(f"{target} is not a file")
-        if identity in read and not Path(target).stem.endswith(f".{word}"):
-            raise FileError(f"{target} is a picture of this call; choose another name with -o")
+        if identity in beside or (identity in read and not Path(target).stem.endswith(f".{word}")):
+            raise FileError(f"{target} is read by this call; choose another name with -o")
         if not settings.force:
             raise FileError(f"{target} exists; --force writes over it")
     folder = os.path.dirname(target) or "."
     output = settings.output or ""
     makes_folders = output.endswith(("/", os.sep)) or is_template(output) or settings.recursive
-    if not os.path.isdir(folder) and not makes_folders:
-        raise FileError(f"there is no folder {folder}")
+    if not os.path.isdir(folder):
+        if not makes_folders:
+            raise FileError(f"there is no folder {folder}")
+        while folder and not os.path.lexists(folder):
+            folder = os.path.dirname(folder)
+        if folder and not os.path.isdir(folder):
+            raise FileError(f"{folder} is not a folder")
 
 
 # --- writing ---

@@ -1,6 +1,7 @@
 """The commands that filter files: a function, a kernel of one's own, or several steps."""
 
 import argparse
+import math
 import shlex
 
 from imfilt.cli import catalogue, files, settings
@@ -142,7 +143,9 @@ def step_of(name, options, extra):
     function = function_of(name)
     if extra.get("convolve"):
         function = imfilt.convolve
-    scale = extra.get("scale")
+    scale, bias = extra.get("scale"), extra.get("bias") or 0.0
+    if not math.isfinite(bias):
+        raise ValueError(f"--bias must be finite, not {bias}")
     if scale is not None and "kernel" in options:
         total = options["kernel"].sum() if scale == "sum" else 1 / scale if scale else 0
         if not total:
@@ -151,7 +154,7 @@ def step_of(name, options, extra):
             )
         options = {**options, "kernel": options["kernel"] / total}
     step = Step(
-        name, function, options, part=extra.get("part") or "", bias=extra.get("bias") or 0.0,
+        name, function, options, part=extra.get("part") or "", bias=bias,
         directions=bool(extra.get("direction")),
     )  # fmt: skip
     step.check()
@@ -194,9 +197,15 @@ def _step_from(words):
     signatures.add_options(step, options_of(name))
     _add_choices(step, name)
     flags = {word for action in step._actions if action.nargs == 0 for word in action.option_strings}
-    args = []
-    for word in words[1:]:
+    args: list[str] = []
+    left = words[1:]
+    while left:
+        word = left.pop(0)
+        if word.startswith("--") and "=" not in word and word not in flags and left:
+            word = f"{word}={left.pop(0)}"
         key, equals, value = word.partition("=")
+        if not equals and f"--{key.lstrip('-').replace('_', '-')}" not in flags:
+            raise ValueError(f"step {name}: {word!r} is no option; options are written as sigma=2")
         flag = "--" + key.lstrip("-").replace("_", "-")
         if equals and flag in flags:
             if not signatures.yes_or_no(value):
@@ -252,6 +261,8 @@ def check(chosen, steps, words):
     """Raise ValueError for options that contradict each other."""
     if chosen.in_place and (chosen.output is not None or chosen.skip_existing or chosen.format):
         raise ValueError("--in-place needs no name, format or --skip-existing")
+    if chosen.output == "":
+        raise ValueError("-o is empty")
     if chosen.output is not None and files.is_template(chosen.output):
         files.check_template(chosen.output)
     if chosen.quiet and chosen.verbose:

@@ -4,6 +4,7 @@ import argparse
 import os
 from typing import NamedTuple
 
+opened: set[str] = set()  # files that kernels were read from: nothing is written over them
 SUFFIXES = (".csv", ".txt", ".json", ".npy")
 HOW = "rows apart by spaces or ;, as '0,-1,0 -1,5,-1 0,-1,0', or a file in " + ", ".join(SUFFIXES)
 
@@ -56,6 +57,9 @@ def parse_row(text):
 BLURS = {"gaussian": ("gaussian", 4.5), "disk": ("disk_blur", 1.5), "motion": ("motion_blur", 1.0), "box": ("box", 1.0)}
 
 
+LARGEST_PSF = 256
+
+
 def parse_psf(text):
     """What a point became: a kernel, or the name of a blur with its numbers, as gaussian:2 or motion:15,30."""
     import numpy as np
@@ -64,11 +68,15 @@ def parse_psf(text):
 
     name, colon, numbers = text.partition(":")
     if not (colon and name in BLURS):
+        if colon and name.isalpha():
+            raise argparse.ArgumentTypeError(f"there is no blur {name!r}; there are {', '.join(BLURS)}")
         return parse(text)
     function, reach = BLURS[name]
     try:
         values = [int(one) if name == "box" else float(one) for one in numbers.split(",")]
-        radius = int(min(reach * max(map(abs, values[:1])), 1000)) + 2
+        if not reach * abs(values[0]) < LARGEST_PSF:
+            raise ValueError(f"a blur reaches less than {LARGEST_PSF} pixels")
+        radius = int(reach * abs(values[0])) + 2
         point = np.zeros((2 * radius + 1, 2 * radius + 1))
         point[radius, radius] = 1
         spread = getattr(imfilt, function)(point, *values, mode="constant")
@@ -106,6 +114,7 @@ def _as_array(table, name, np):
 def _from_file(path):
     import numpy as np
 
+    opened.add(path)
     try:
         suffix = os.path.splitext(path)[1].lower()
         if suffix == ".npy":

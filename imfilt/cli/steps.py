@@ -71,7 +71,7 @@ class Step:
 
     def check(self):
         """What is wrong for one pixel is wrong for every picture: raises ValueError or TypeError."""
-        if not self.is_algebra:
+        if not {"weight", "depthwise"} & self.options.keys():  # which want channels of their own
             self._call(np.zeros((1, 1)), **self._values(1.0, np.zeros((1, 1))))
 
     def _answers_below_zero(self):
@@ -242,6 +242,7 @@ def _last(step, pixels, alpha, settings, dtype, rule, ends, measure):
         facts = {"minimum": least + step.bias, "maximum": most + step.bias}
     if dtype is None:
         dtype = numbers.dtype
+        white = 1.0 if step.part == "orientation" and rule == "raw" else white  # radians
     if light:
         numbers = tones.to_pixels(numbers, white, numbers.dtype, "raw", alpha=alpha, offset=step.bias)[0]
         mapped, clipped = tones.from_light(numbers, dtype, alpha)

@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+from typing import Any
 
 from PIL import ExifTags, Image
 
@@ -139,7 +140,8 @@ def of_tiff(tiff):
 
 def facts(image):
     """For people: what a header says beside pixels."""
-    info, found = image.info, {}
+    info = image.info
+    found: dict[str, Any] = {}
     if "dpi" in info:
         found["dpi"] = [round(float(one), 2) for one in info["dpi"]]
     if info.get("icc_profile"):
@@ -175,7 +177,7 @@ def sized(exif, size):
     loaded = Image.Exif()
     loaded.load(exif)
     block = loaded.get_ifd(ExifTags.IFD.Exif)
-    tags = dict(zip((ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight), size, strict=True))
+    tags = {int(ExifTags.Base.ExifImageWidth): size[0], int(ExifTags.Base.ExifImageHeight): size[1]}
     if not tags.keys() & block.keys():
         return exif
     block.update(tags)

@@ -1,8 +1,8 @@
 """PNG, written fast: rows filtered with NumPy, strips deflated on several threads.
 
-Pillow tries every filter on every row, byte by byte, on one thread: 90 ms for the edges of a photograph of 2560x1600 that
-are computed in 2. Here a strip chooses its filter from a few of its rows, and is deflated by itself, as pigz does; its
-bytes do not depend on the number of threads. Only whole pictures of one frame are written so.
+Pillow tries every filter on every row, byte by byte, on one thread: 90 ms for the edges of a photograph of 2560x1600
+that are computed in 2. Here a strip chooses its filter from a few of its rows, and is deflated by itself, as pigz does;
+its bytes do not depend on the number of threads. Only whole pictures of one frame are written so.
 
 The format: ISO/IEC 15948, https://www.w3.org/TR/png-3/. Deflate in pieces: RFC 1950 and 1951.
 """
@@ -36,8 +36,8 @@ def write(file, pixels, *, alpha, compression=1, chunks=()):
         (H, W) or (H, W, C) of uint8 or uint16; grey or RGB, with alpha as the last channel or without.
     alpha : bool
     compression : int
-        0: stored. 1: run lengths and Huffman codes, the filter chosen for each strip. 2 to 9: zlib's levels too, where they
-        are smaller, and the filter chosen for each row.
+        0: stored. 1: run lengths and Huffman codes, the filter chosen for each strip. 2 to 9: zlib's levels too, where
+        they are smaller, and the filter chosen for each row.
     chunks : iterable of (bytes, bytes)
         What stands between header and pixels.
     """
@@ -116,7 +116,7 @@ def _above(rows, y0, y1):
 
 
 def _sizes(made):
-    """The sums of the magnitudes of bytes, taken as signed, for each row: the usual guess of what deflate makes of it."""
+    """Sums of the magnitudes of bytes, taken as signed, for each row: the usual guess of what deflate makes of it."""
     return np.abs(made.view(np.int8).astype(np.int16)).sum(axis=1, dtype=np.int64)
 
 
@@ -173,10 +173,10 @@ def _deflated(strip, compression, last):
     if compression == 1:
         sample = strip[:: max(1, len(strip) // SAMPLED_ROWS)]
         repeats = np.count_nonzero(sample[:, 1:] == sample[:, :-1])
-        strategies = (zlib.Z_RLE if repeats > FEW_REPEATS * sample.size else zlib.Z_HUFFMAN_ONLY,)
+        strategies = [zlib.Z_RLE if repeats > FEW_REPEATS * sample.size else zlib.Z_HUFFMAN_ONLY]
     else:
-        # Edges of photographs hardly repeat: looking for longer strings than runs makes them larger (by 6 % at level 6).
-        strategies = (zlib.Z_FILTERED, zlib.Z_RLE) if compression else (zlib.Z_FILTERED,)
+        # Edges of photographs hardly repeat: looking for longer strings than runs makes them larger (6 % at level 6).
+        strategies = [zlib.Z_FILTERED, zlib.Z_RLE] if compression else [zlib.Z_FILTERED]
     ends = zlib.Z_FINISH if last else zlib.Z_SYNC_FLUSH
     made = []
     for strategy in strategies:

@@ -1,5 +1,8 @@
-"""Files -> pictures, frame by frame. By Pillow, which never sees a format that is not in the table here; what Pillow would
-read as less than it is, by optional libraries, or it is refused."""
+"""Files -> pictures, frame by frame.
+
+By Pillow, which never sees a format that is not in the table here; what Pillow would read as less than it is, by
+optional libraries, or it is refused.
+"""
 
 import io
 import logging
@@ -52,7 +55,7 @@ UPRIGHT = {
     7: lambda a: a.swapaxes(0, 1)[::-1, ::-1],
     8: lambda a: a.swapaxes(0, 1)[::-1],
 }
-DEEP = "has 16 bits or more in each of several channels; reading that needs {}: pip install \"imfilt[deep]\""
+DEEP = 'has 16 bits or more in each of several channels; reading that needs {}: pip install "imfilt[deep]"'
 
 
 def open_pictures(source, *, max_pixels=None, upright=True):
@@ -163,6 +166,9 @@ class Pictures:
         if width < 1 or height < 1:
             raise PictureError("has no pixels")
 
+    def _frame(self, number, grey):
+        raise NotImplementedError
+
     def read(self, *, grey=False, only=None):
         """Frame by frame.
 
@@ -183,7 +189,9 @@ class Pictures:
         PictureError
         """
         if only is not None and only >= self.frames:
-            raise PictureError(f"has {self.frames} frame{'s'[: self.frames > 1]}, counted from 0; there is no frame {only}")
+            raise PictureError(
+                f"has {self.frames} frame{'s'[: self.frames > 1]}, counted from 0; there is no frame {only}"
+            )
         for number in range(self.frames) if only is None else (only,):
             with _errors():
                 picture = self._frame(number, grey)
@@ -205,7 +213,9 @@ class _FromArray(Pictures):
         if self.dtype.kind not in "buif" or self.dtype.itemsize > 8:
             raise PictureError(f"is an array of {self.dtype}; pixels are booleans, integers or real numbers")
         if len(shape) not in (2, 3):
-            raise PictureError(f"is an array of shape {shape}; a picture is (rows, columns) or (rows, columns, channels)")
+            raise PictureError(
+                f"is an array of shape {shape}; a picture is (rows, columns) or (rows, columns, channels)"
+            )
         self.size = shape[1], shape[0]
         self.channels = shape[2] if len(shape) == 3 else 1
         self._check_size(*self.size)
@@ -307,17 +317,17 @@ class _FromPillow(Pictures):
     def _check_webp(self):
         """Pillow's decoder takes memory for a whole picture before it tells the size."""
         start = self._file.read(30)
-        kind, size = start[12:16], ()
+        kind, width, height = start[12:16], 0, 0
         if kind == b"VP8X":
-            size = (int.from_bytes(start[at : at + 3], "little") + 1 for at in (24, 27))
+            width, height = (int.from_bytes(start[at : at + 3], "little") + 1 for at in (24, 27))
         elif kind == b"VP8L":
             bits = int.from_bytes(start[21:25], "little")
-            size = ((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
+            width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         elif kind == b"VP8 ":
-            size = (int.from_bytes(start[at : at + 2], "little") & 0x3FFF for at in (26, 28))
-        if len(start) < 25 or not size:
+            width, height = (int.from_bytes(start[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+        if len(start) < 25 or not (width and height):
             raise PictureError("is damaged: its header makes no sense")
-        self._check_size(*size)
+        self._check_size(width, height)
 
     def _find_orientation(self):
         """Of the first frame, as far as the header tells. EXIF that no one can parse says nothing about pixels."""
@@ -344,7 +354,8 @@ class _FromPillow(Pictures):
             self.space = "grey"
         if self._is_deep() and self.name == "TIFF":
             page = self._page(0)
-            self.dtype, self.space, self.alpha = page.dtype, *_tiff_space(page)
+            self.dtype = page.dtype
+            self.space, self.alpha = _tiff_space(page)
 
     def _grey_palette(self):
         """Whether a single picture's colours are greys."""
@@ -364,6 +375,10 @@ class _FromPillow(Pictures):
         if self.name == "PPM":  # Pillow's decoder is told the largest number
             return self._image.mode == "RGB" and self._ppm_largest > 255
         return False
+
+    def _is_negative(self):
+        """Whether white is zero, of the frame that it is at; of bytes Pillow knows."""
+        return self.name == "TIFF" and self._image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0
 
     @property
     def kept(self):
@@ -414,17 +429,17 @@ class _FromPillow(Pictures):
             if self.name == "TIFF":  # each page lies as it says
                 self._orientation = self._find_orientation()
         if self._is_deep():
-            pixels, alpha, space = {"PNG": self._deep_png, "PPM": self._deep_ppm}.get(
-                self.name, lambda: self._deep_page(number)
-            )()
+            if self.name == "TIFF":
+                pixels, alpha, space = self._deep_page(number)
+            else:
+                pixels, alpha, space = self._deep_png() if self.name == "PNG" else self._deep_ppm()
         else:
             if grey and self.name == "JPEG":
                 image.draft("L", None)  # its luminance needs no decoding of its colour
             image.load()
             pixels, alpha, space = _pixels(image, grey or (self.space == "grey" and image.mode == "P"))
-            if self.name == "TIFF" and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 0:
-                if pixels.dtype != np.uint8:  # of bytes Pillow knows that white is zero
-                    pixels = _inverted(pixels)
+            if pixels.dtype != np.uint8 and self._is_negative():
+                pixels = _inverted(pixels)
         about = {name: image.info[name] for name in ("duration", "dpi") if name in image.info}
         orientation = self._orientation
         if self.name == "PNG":  # where EXIF may lie behind the pixels
@@ -485,7 +500,9 @@ class _FromPillow(Pictures):
             library = import_module("tifffile")
         except ImportError:
             if error is not None:
-                raise PictureError(f'cannot be read by Pillow ({error}); pip install "imfilt[deep]" reads more') from None
+                raise PictureError(
+                    f'cannot be read by Pillow ({error}); pip install "imfilt[deep]" reads more'
+                ) from None
             raise PictureError(DEEP.format("tifffile")) from None
         self._file.seek(0)
         return library.TiffFile(self._file)
@@ -515,7 +532,9 @@ class _FromPillow(Pictures):
             pixels = page.asarray()
         except (ValueError, ImportError) as error:
             if isinstance(error, ImportError) or "imagecodecs" in str(error):
-                raise PictureError(f'is compressed as {page.compression.name}; pip install "imfilt[deep]" reads it') from None
+                raise PictureError(
+                    f'is compressed as {page.compression.name}; pip install "imfilt[deep]" reads it'
+                ) from None
             raise
         space, alpha = _tiff_space(page)
         if pixels.ndim == 3 and page.planarconfig == 2:
@@ -530,7 +549,9 @@ class _FromPillow(Pictures):
             pixels = _inverted(pixels)
         channels = {"grey": 1, "rgb": 3, "cmyk": 4}[space] + alpha
         if pixels.ndim == 3 and pixels.shape[2] > channels:  # masks and the like
-            self.warnings.append(f"{pixels.shape[2] - channels} of {pixels.shape[2]} channels have no meaning, and are left out")
+            self.warnings.append(
+                f"{pixels.shape[2] - channels} of {pixels.shape[2]} channels have no meaning, and are left out"
+            )
             pixels = pixels[..., :channels]
         if alpha and 1 in page.extrasamples:
             pixels = _unpremultiplied(pixels)

@@ -1,6 +1,7 @@
 """Pictures -> files. By Pillow, but for what it writes slowly (PNG) or not at all (several channels of 16 bits)."""
 
 import warnings
+from collections.abc import Iterable
 from contextlib import contextmanager
 from importlib import import_module
 from itertools import chain
@@ -55,15 +56,17 @@ def save(file, format, pictures, kept, *, quality=None, compression=None):
     size = first.pixels.shape[1::-1]
     if format.name == "PNG" and not several:
         chunks = metadata.png_chunks(kept, size, space == "grey")
-        png.write(file, first.pixels, alpha=first.alpha, compression=1 if compression is None else compression, chunks=chunks)
+        png.write(
+            file, first.pixels, alpha=first.alpha, compression=1 if compression is None else compression, chunks=chunks
+        )
         return
-    rest = chain([first], [] if not several else chain([second], frames))
+    rest: Iterable = chain([first], [] if not several else chain([second], frames))
     if format.name == "TIFF":
         pages = list(rest)
         if any(map(_is_deep, pages)):
             _save_deep_tiff(file, pages, kept, compression)
             return
-        rest = iter(pages)
+        rest = pages
     options = {**metadata.options(kept, format.name, size), **_options(format.name, quality, compression)}
     images = (_image(_checked(format, one), format.name) for one in rest)
     image = next(images)
@@ -82,10 +85,14 @@ def _check(format, picture, frames):
     check_holds(
         format, dtype=pixels.dtype, channels=channels, alpha=picture.alpha, frames=frames, size=pixels.shape[1::-1]
     )  # fmt: skip
+    if channels == 4 and picture.space != "cmyk" and format.name != "NPY":
+        raise PictureError(f"{format.name} cannot hold 4 channels that are neither inks nor alpha; choose a name in .npy")
     if not pixels.size:
         raise PictureError("the result has no pixels")
     if format.name != "NPY" and pixels.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
-        raise PictureError(f"{format.name} cannot hold pixels of {pixels.dtype}; choose a name in .npy with -o, or --depth 8")
+        raise PictureError(
+            f"{format.name} cannot hold pixels of {pixels.dtype}; choose a name in .npy with -o, or --depth 8"
+        )
 
 
 def _checked(format, picture):
@@ -118,7 +125,9 @@ def struct_error():
 
 def without_inks(picture):
     """CMYK as RGB, as Pillow does it, for formats that have no inks."""
-    image = Image.frombuffer("CMYK", picture.pixels.shape[1::-1], np.ascontiguousarray(picture.pixels).tobytes(), "raw", "CMYK", 0, 1)
+    image = Image.frombuffer(
+        "CMYK", picture.pixels.shape[1::-1], np.ascontiguousarray(picture.pixels).tobytes(), "raw", "CMYK", 0, 1
+    )
     picture.pixels, picture.space = np.asarray(image.convert("RGB")), "rgb"
     return picture
 
