@@ -166,7 +166,8 @@ def test_a_bomb_is_refused_before_it_is_decoded(tmp_path, jobs):
     tall = b"\x93NUMPY\x01\x00v\x00" + b"{'descr': '<f8', 'fortran_order': False, 'shape': (9, 9, 99999999999), }"
     add(
         tmp_path, a_png=bomb(60000, 60000), b_gif=b"GIF89a\xff\xff\xff\xff\0\0\0" + encoded(GREY, "GIF")[13:],
-        c_npy=header.ljust(127) + b"\n", d_npy=tall.ljust(127) + b"\n", e_ppm=b"P6 90000 90000 255\n" + bytes(9), good_png=encoded(GREY, "PNG"),
+        c_npy=header.ljust(127) + b"\n", d_npy=tall.ljust(127) + b"\n",
+        e_ppm=b"P6 90000 90000 255\n" + bytes(9), good_png=encoded(GREY, "PNG"),
     )  # fmt: skip
     bad = ["a.png", "b.gif", "c.npy", "d.npy", "e.ppm"]
     result = command(tmp_path, "sobel", "-qj", jobs, *bad, "good.png", python=("-c", LITTLE_MEMORY))
@@ -227,7 +228,8 @@ def test_the_smallest_pictures_through_every_command(tmp_path):
     code = "import sys\nfrom imfilt.cli import main\nstatus = 0\n"
     for name in functions:
         line = [name, "-qj1", *NEEDS.get(name, "").split(), *(f"{one}.png" for one in pictures), "-o", "out/"]
-        code += f"try: status = main({line!r})\nexcept SystemExit as end: status = end.code\nif status: print({name!r}, status)\n"
+        code += f"try: status = main({line!r})\nexcept SystemExit as end: status = end.code\n"
+        code += f"if status: print({name!r}, status)\n"
     result = command(tmp_path, python=("-c", code))
     assert (result.stdout, result.stderr) == ("", "")
     for name in functions:
@@ -319,9 +321,10 @@ def test_palettes_inks_and_orientation(tmp_path):
     exif[0x112] = 8
     indexed = Image.fromarray(np.repeat(np.repeat(COLOUR[:4, :6], 5, 0), 5, 1)).quantize(8)
     add(
-        tmp_path, palette_png=encoded(indexed, "PNG", transparency=2), palette_gif=encoded(indexed, "GIF", transparency=2),
-        inks_jpg=encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG", quality=95), turned_jpg=encoded(COLOUR, "JPEG", exif=exif),
-        turned_png=encoded(COLOUR, "PNG", exif=exif),
+        tmp_path,
+        palette_png=encoded(indexed, "PNG", transparency=2), palette_gif=encoded(indexed, "GIF", transparency=2),
+        inks_jpg=encoded(Image.fromarray(COLOUR).convert("CMYK"), "JPEG"),
+        turned_jpg=encoded(COLOUR, "JPEG", exif=exif), turned_png=encoded(COLOUR, "PNG", exif=exif),
     )  # fmt: skip
     pictures = names(tmp_path)
     result = command(tmp_path, "gaussian", "-q", *pictures, "-o", "out/")
@@ -438,8 +441,9 @@ def test_a_file_that_may_not_be_read(tmp_path):
 
 
 AWKWARD_NAMES = [
-    b"two  spaces.png", b"new\nline.png", b"quo'te \"double\".png", b"-dash.png", b"--force.png", b"bytes\xff\xfe.png", b"{stem}.png", b"%s%d.png",
-    b"*.png", b"[a].png", b"tab\there\x1b[2J.png", "\u202eright to left.png".encode(), b".hidden.png", b"$(touch gone).png", b"a.b.c.PNG", b"n" * 240 + b".png",
+    b"two  spaces.png", b"new\nline.png", b"quo'te \"double\".png", b"-dash.png", b"--force.png", b"bytes\xff\xfe.png",
+    b"{stem}.png", b"%s%d.png", b"*.png", b"[a].png", b"tab\there\x1b[2J.png", "\u202eright to left.png".encode(),
+    b".hidden.png", b"$(touch gone).png", b"a.b.c.PNG", b"n" * 240 + b".png",
 ]  # fmt: skip
 
 

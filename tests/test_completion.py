@@ -1,10 +1,10 @@
 """Completion, in the shells themselves."""
 
 import argparse
+import contextlib
 import os
 import re
 import select
-import shlex
 import shutil
 import subprocess
 import sys
@@ -15,7 +15,7 @@ import pytest
 from imfilt import cli
 from imfilt.cli.completion import SHELLS, script
 
-TEXT = "it's \"quoted\" [or] a:b: $HOME `date` \\ 100% ! * (see; that)"  # what a list shows of NASTY
+TEXT = 'it\'s "quoted" [or] a:b: $HOME `date` \\ 100% ! * (see; that)'  # what a list shows of NASTY
 NASTY = TEXT.replace("%", "%%").replace(" [", "\n   [") + "; twice. And more"
 WORDS = ("$(touch made)", "it's", "a b", "c:d", "near")
 
@@ -35,7 +35,7 @@ def commands():
     one.add_argument("--secret", help=argparse.SUPPRESS)
     other = argparse.ArgumentParser("imfilt other")
     other.add_argument("shell", choices=("bash", "zsh"))
-    other.add_argument("--mode", choices=("far",))
+    other.add_argument("--mode", choices=("far",), metavar="FILE")
     return {"one-two": (NASTY.replace("%%", "%"), one), "other": ("it's other", other)}
 
 
@@ -102,7 +102,7 @@ def in_bash(*words):
 def in_fish(typed):
     """What may stand there, and what is said of it."""
     found = lines("fish", "--no-config", "-c", "source .fish; complete -C $argv[1]", typed)
-    return {shlex.join(shlex.split(word)): text for word, _, text in (line.partition("\t") for line in found)}
+    return {word: text for word, _, text in (line.partition("\t") for line in found)}
 
 
 @pytest.mark.parametrize(("words", "expected"), CASES, ids=str)
@@ -111,7 +111,7 @@ def test_words(folder, name, words, expected):
     if name == "bash":
         found = in_bash(*words) - ({"--help", "--version"} if words == ("",) else set())
     else:
-        found = {shlex.split(word)[0] for word in in_fish(" ".join(["imfilt", *words]))}
+        found = set(in_fish(" ".join(["imfilt", *words])))
     assert found == expected
 
 
@@ -131,58 +131,54 @@ def test_fish_shows_texts_as_they_are(folder, name):
     assert set(in_fish("imfilt one-two --mask=ph")) == {"--mask=photo.png"}
 
 
-class Terminal:
-    """A shell at a terminal. Ctrl-X tells the line, and empties it."""
+RC = {
+    "bash": """
+        PS1='> '; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'
+        show() { printf '<<%s>>\\n' "$READLINE_LINE"; READLINE_LINE=; }
+        bind -x '"\\C-t": show'
+        eval "$(cat .bash)"
+    """,
+    "zsh": """
+        PROMPT='> '; unset zle_bracketed_paste; unsetopt beep; bindkey -e
+        show() { zle -I; print -r -- "<<$BUFFER>>"; BUFFER=; }
+        zle -N show; bindkey '^T' show; autoload -Uz compinit
+    """,
+}
+COMMAND = {"bash": ["bash", "--rcfile", ".rc", "-i"], "zsh": ["zsh", "-d", "-i"]}
 
-    RC = {
-        "bash": """
-            PS1='> '; bind 'set bell-style none'; bind 'set enable-bracketed-paste off'
-            show() { printf '<<%s>>\\n' "$READLINE_LINE"; READLINE_LINE=; }
-            bind -r '\\C-x'; bind -x '"\\C-x": show'
-            eval "$(cat .bash)"
-        """,
-        "zsh": """
-            PROMPT='> '; unsetopt beep zle_bracketed_paste; bindkey -e; bindkey -rp '^X'; KEYTIMEOUT=1
-            show() { zle -I; print -r -- "<<$BUFFER>>"; BUFFER=; }
-            zle -N show; bindkey '^X' show; autoload -Uz compinit
-        """,
-    }
-    COMMAND = {"bash": ["bash", "--rcfile", ".rc", "-i"], "zsh": ["zsh", "-d", "-i"]}
 
-    def __init__(self, shell, rc=""):
-        text = f"stty cols 200 rows 50; {self.RC[shell]}\n{rc}\necho rea''dy\n"
-        for name in (".rc", ".zshrc"):
-            with open(name, "w") as file:
-                file.write(text)
-        # A process of one thread to fork in, which pytest's may not be.
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", f"import pty; pty.spawn({self.COMMAND[shell]})"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            env={**os.environ, "TERM": "dumb", "ZDOTDIR": os.getcwd(), "HOME": os.getcwd()},
-        )  # fmt: skip
-        self.wait_for("ready\r\n> ")
+@contextlib.contextmanager
+def terminal(shell, rc=""):
+    """What a line becomes at TAB in a shell at a terminal, and what is seen meanwhile. Ctrl-T tells and empties it."""
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.process.kill()  # its terminal goes with it, and so does the shell
-        self.process.communicate()
-
-    def wait_for(self, pattern):
+    def wait_for(pattern):
         found, end = "", time.monotonic() + 30
         while not (match := re.search(pattern, found)):
-            assert select.select([self.process.stdout], [], [], max(end - time.monotonic(), 0))[0], found
-            part = os.read(self.process.stdout.fileno(), 65536)
+            assert select.select([process.stdout], [], [], max(end - time.monotonic(), 0))[0], found
+            part = os.read(process.stdout.fileno(), 65536)
             assert part, found
             found += part.decode(errors="replace")
         return match, found
 
-    def completed(self, typed):
-        """What the line becomes at TAB, and what is seen meanwhile."""
-        os.write(self.process.stdin.fileno(), f"{typed}\t\x18".encode())
-        match, seen = self.wait_for("<<(.*)>>\r*\n")
+    def completed(typed):
+        os.write(process.stdin.fileno(), f"{typed}\t\x14".encode())
+        match, seen = wait_for("<<(.*)>>\r*\n")
         return match.group(1), seen
+
+    for name in (".rc", ".zshrc"):
+        with open(name, "w") as file:
+            file.write(f"stty cols 200 rows 50; {RC[shell]}\n{rc}\necho rea''dy\n")
+    with subprocess.Popen(
+        # A process of one thread to fork in, which pytest's may not be.
+        [sys.executable, "-c", f"import pty; pty.spawn({COMMAND[shell]})"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, "TERM": "dumb", "ZDOTDIR": os.getcwd(), "HOME": os.getcwd()},
+    ) as process:  # fmt: skip
+        try:
+            wait_for("ready\r*\n[^>]*> ")
+            yield completed
+        finally:
+            process.kill()  # its terminal goes with it, and so does the shell
 
 
 LINES = [
@@ -194,7 +190,6 @@ LINES = [
     ("imfilt one-two --fo", "imfilt one-two --force "),
     ("imfilt one_two --fo", "imfilt one_two --force "),
     ("imfilt one-two --se", "imfilt one-two --se"),
-    ("imfilt one-two --words '$", "imfilt one-two --words '$"),
     ("imfilt one-two --words n", "imfilt one-two --words near "),
     ("imfilt one-two ph", "imfilt one-two photo.png "),
     ("imfilt one-two ~/ph", "imfilt one-two ~/photo.png "),
@@ -213,10 +208,10 @@ LINES = [
 
 @pytest.mark.parametrize("name", [needs("bash")])
 def test_lines_in_bash(folder, name):
-    with Terminal(name) as shell:
+    with terminal(name) as completed:
         for typed, becomes in LINES:
-            assert shell.completed(typed)[0] == becomes
-        assert shell.completed("imfilt one-two --words a")[0] == "imfilt one-two --words a\\ b "
+            assert completed(typed)[0] == becomes
+        assert completed("imfilt one-two --words a")[0] == "imfilt one-two --words a\\ b "
 
 
 @pytest.mark.parametrize(
@@ -229,19 +224,22 @@ def test_lines_in_bash(folder, name):
 )
 def test_lines_in_zsh(folder, name, rc):
     assert lines("zsh", "-n", ".zsh") == []
-    with Terminal(name, rc) as shell:
+    with terminal(name, rc) as completed:
         for typed, becomes in LINES:
-            assert shell.completed(typed)[0].rstrip("=") == becomes
-        assert shell.completed("imfilt one-two --words a")[0] == "imfilt one-two --words a\\ b "
-        assert shell.completed("imfilt one-two --words c")[0] == "imfilt one-two --words c:d "
-        assert shell.completed("imfilt one-two --words i")[0] == "imfilt one-two --words it\\'s "
-        assert shell.completed("imfilt one-two --sig")[0] == "imfilt one-two --sigma="
-        assert shell.completed("imfilt other zsh ba")[0] == "imfilt other zsh ba"
-        _, seen = shell.completed("imfilt one-two --m")
+            assert completed(typed)[0].rstrip("=") == becomes
+        assert completed("imfilt one-two --words a")[0] == "imfilt one-two --words a\\ b "
+        assert completed("imfilt one-two --words c")[0] == "imfilt one-two --words c:d "
+        assert completed("imfilt one-two --words i")[0] == "imfilt one-two --words it\\'s "
+        assert completed("imfilt one-two --words '$")[0] == "imfilt one-two --words '$(touch made)' "
+        assert completed("imfilt one-two -mw")[0] == "imfilt one-two -mwrap "
+        assert completed("imfilt one-two -- --fo")[0] == "imfilt one-two -- --fo"
+        assert completed("imfilt one-two --sig")[0] == "imfilt one-two --sigma="
+        assert completed("imfilt other zsh ba")[0] == "imfilt other zsh ba"
+        _, seen = completed("imfilt one-two --m")
         assert f"-- {TEXT}" in seen
         assert "-- all: a file" in seen
-        assert f"one-two  -- {TEXT}" in shell.completed("imfilt o")[1]
-        assert "$(touch made)" in shell.completed("imfilt one-two --words ")[1]
+        assert f"one-two  -- {TEXT}" in completed("imfilt o")[1]
+        assert "\\$\\(touch\\ made\\)" in completed("imfilt one-two --words ")[1]
 
 
 @pytest.mark.parametrize("name", SHELLS)

@@ -378,6 +378,16 @@ def test_steps_with_words_of_all_kinds():
     np.testing.assert_array_equal(result("pipe", "grey.png", flag), numbers * np.uint8(255))
 
 
+def test_thresholds_count_white_as_1_whatever_the_depth():
+    expected = imfilt.canny(GREY, low_threshold=20.4, high_threshold=76.5) * np.uint8(255)
+    assert expected.any()
+    words = ["canny", "--low-threshold", "0.08", "--high-threshold", "0.3"]
+    np.testing.assert_array_equal(result(*words, "grey.png"), expected)
+    np.testing.assert_array_equal(result("pipe", "grey.png", " ".join(words)), expected)
+    Image.fromarray(GREY.astype(np.uint16) * 257).save("wide.png")
+    np.testing.assert_array_equal(result(*words, "--depth", "8", "wide.png"), expected)
+
+
 def test_colour_becomes_luminance_at_the_step_that_wants_it():
     found = result("pipe", "colour.png", "gaussian sigma=1 | sobel", name="out.npy")
     soft = imfilt.gaussian(COLOUR / 255, 1) @ [0.299, 0.587, 0.114]

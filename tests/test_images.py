@@ -219,7 +219,10 @@ def test_sixteen_bits_of_either_byte_order_and_more_that_fit(tmp_path):
         tifffile.imwrite(tmp_path / "a.tif", DEEP, byteorder=order)
         assert_pixels(tmp_path / "a.tif", DEEP)
     assert_pixels(saved(tmp_path / "i.tif", Image.fromarray(DEEP.astype(np.int32))), DEEP)
-    assert_refused(saved(tmp_path / "i.tif", Image.fromarray(DEEP.astype(np.int32) - 70000)), "outside 0 to 65535")
+    for wrong in (-1, 65536):
+        numbers = DEEP.astype(np.int32)
+        numbers[2, 3] = wrong
+        assert_refused(saved(tmp_path / "i.tif", Image.fromarray(numbers)), "outside 0 to 65535")
 
 
 def test_floating_point(tmp_path):
@@ -1072,6 +1075,120 @@ def test_no_other_plugin_of_pillow_is_tried(tmp_path):
     assert plugins == "PIL.PngImagePlugin"
 
 
+@pytest.mark.parametrize("colours", [1, 3])
+def test_half_floats_become_floats(tmp_path, colours):
+    numbers = RNG.random((5, 6, 3)[: 2 + (colours == 3)]).astype(np.float16)
+    tifffile.imwrite(tmp_path / "a.tif", numbers, photometric="rgb" if colours == 3 else "minisblack")
+    np.testing.assert_array_equal(one(tmp_path / "a.tif").pixels, numbers.astype(np.float32), strict=True)
+
+
+def test_channels_without_a_meaning_are_told(tmp_path):
+    pixels = RNG.integers(0, 65536, (5, 6, 5), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unspecified"] * 2)
+    picture = assert_pixels(tmp_path / "a.tif", pixels[..., :3])
+    assert picture.warnings == ["2 of 5 channels have no meaning, and are left out"]
+
+
+def test_an_animation_whose_palette_is_grey(tmp_path):
+    images = [Image.fromarray(one_).convert("P", palette=Image.Palette.ADAPTIVE) for one_ in (GREY, GREY[::-1])]
+    images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=10)
+    with read.open_pictures(str(tmp_path / "a.png")) as pictures:
+        found = list(pictures.read())
+        assert {picture.space for picture in found} == {pictures.space}
+    for picture, expected in zip(found, (GREY, GREY[::-1]), strict=True):
+        np.testing.assert_array_equal(picture.pixels, np.dstack([expected] * 3))
+
+
+@pytest.mark.parametrize("number", [0, 1e9])
+def test_a_resolution_that_cannot_be_is_dropped(tmp_path, number):
+    picture = one(saved(tmp_path / "a.tif", GREY, dpi=(number, 72)))
+    assert picture.kept.dpi is None
+    written(tmp_path / "b.jpg", picture, kept=picture.kept)
+
+
+def test_what_a_deep_tiff_says_of_itself(tmp_path):
+    """Of a kind that Pillow does not know."""
+    pixels = DEEP_PIXELS["rgb"].astype(np.float32)
+    tifffile.imwrite(
+        tmp_path / "a.tif", pixels, photometric="rgb", software="Looms", resolution=(100, 50), iccprofile=SRGB,
+        resolutionunit="CENTIMETER",
+    )  # fmt: skip
+    picture = assert_pixels(tmp_path / "a.tif", pixels)
+    assert picture.kept.dpi == pytest.approx((254, 127))
+    plain = written(tmp_path / "b.tif", picture, kept=picture.kept)
+    with tifffile.TiffFile(plain) as again:
+        assert again.pages[0].tags["Software"].value == "Looms"
+        assert again.pages[0].tags["XResolution"].value[0] == 254
+        assert again.pages[0].iccprofile == SRGB
+        assert again.pages[0].compression == 1
+    with tifffile.TiffFile(written(tmp_path / "c.tif", picture, compression=5)) as again:
+        assert again.pages[0].compression == 8
+
+
+def test_profiles_stand_alone_and_greys_keep_gamma(tmp_path):
+    chunks = [(b"sRGB", b"\0"), (b"gAMA", struct.pack(">I", 45455))]
+    colour, grey = Picture(COLOUR, space="rgb"), Picture(GREY, space="grey")
+
+    def names(picture, **kept):
+        data = written(tmp_path / "a.png", picture, kept=Kept(chunks=chunks, **kept)).read_bytes()
+        return {name for name in (b"sRGB", b"gAMA", b"iCCP") if name in data}
+
+    assert names(colour) == {b"sRGB", b"gAMA"}
+    assert names(colour, icc=SRGB) == {b"iCCP"}
+    assert names(grey) == {b"gAMA"}
+    assert names(grey, icc=SRGB) == {b"gAMA"}
+
+
+def test_raw_profiles_are_not_texts(tmp_path):
+    """ImageMagick's, which tell an orientation that is no longer."""
+    data = exif(6).tobytes()
+    info = PngImagePlugin.PngInfo()
+    info.add_text("Raw profile type exif", f"\nexif\n{len(data):8}\n{data.hex()}\n", zip=True)
+    picture = assert_pixels(saved(tmp_path / "a.png", COLOUR, pnginfo=info), np.rot90(COLOUR, -1))
+    with Image.open(written(tmp_path / "b.png", picture, kept=picture.kept)) as image:
+        image.load()
+        assert not image.text
+        assert image.getexif()[0x13B] == "A. Photographer"
+        assert 0x112 not in image.getexif()
+
+
+def test_pages_play_once(tmp_path):
+    images = [Image.fromarray(GREY), Image.fromarray(GREY[::-1])]
+    images[0].save(tmp_path / "a.tif", save_all=True, append_images=images[1:])
+    with read.open_pictures(str(tmp_path / "a.tif")) as pictures:
+        again = written(tmp_path / "b.gif", *pictures.read(), kept=pictures.kept)
+    with Image.open(again) as image:
+        assert image.n_frames == 2
+        assert "loop" not in image.info
+
+
+@pytest.mark.parametrize(("name", "largest"), [("a.jpg", 65500), ("a.webp", 16383), ("a.gif", 65535)])
+def test_the_largest_sides_are_written(tmp_path, name, largest):
+    with Image.open(written(tmp_path / name, Picture(np.zeros((1, largest), np.uint8), space="grey"))) as image:
+        assert image.size == (largest, 1)
+    with pytest.raises(PictureError, match=f"{largest + 1} x 1 pixels"):
+        written(tmp_path / name, Picture(np.zeros((1, largest + 1), np.uint8), space="grey"))
+
+
+@pytest.mark.parametrize(
+    ("error", "expected", "words"),
+    [
+        (KeyError("AVIF"), PictureError, "this build of Pillow cannot write AVIF"),
+        (OSError("encoder error -2"), PictureError, "cannot be written as AVIF: encoder error -2"),
+        (ValueError("no"), PictureError, "cannot be written as AVIF: no"),
+        (struct.error("no"), PictureError, "cannot be written as AVIF: no"),
+        (OSError(28, "No space left on device"), OSError, "No space left"),
+    ],
+)
+def test_what_pillow_raises_on_writing(tmp_path, monkeypatch, error, expected, words):
+    def fail(*_, **__):
+        raise error
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(expected, match=words):
+        written(tmp_path / "a.avif", Picture(COLOUR, space="rgb"))
+
+
 # --- more damage ---
 
 
@@ -1080,15 +1197,15 @@ def test_bombs_of_webp_are_refused_before_memory_is_taken(monkeypatch):
     from PIL import WebPImagePlugin
 
     monkeypatch.delattr(WebPImagePlugin, "WebPImageFile")
-    size = 16000
-    bits = (size - 1) | (size - 1) << 14
+    width, height = 16000, 15000
+    bits = (width - 1) | (height - 1) << 14
     for kind, body in [
-        (b"VP8X", bytes(4) + (size - 1).to_bytes(3, "little") * 2),
+        (b"VP8X", bytes(4) + (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")),
         (b"VP8L", b"\x2f" + bits.to_bytes(4, "little") + bytes(9)),
-        (b"VP8 ", bytes(3) + b"\x9d\x01\x2a" + struct.pack("<HH", size, size)),
+        (b"VP8 ", bytes(3) + b"\x9d\x01\x2a" + struct.pack("<HH", width, height)),
     ]:
         data = b"RIFF" + struct.pack("<I", 12 + len(body)) + b"WEBP" + kind + struct.pack("<I", len(body)) + body
-        assert_refused(data, "16000 x 16000 = 256000000 pixels", max_pixels=10**6)
+        assert_refused(data, "16000 x 15000 = 240000000 pixels", max_pixels=10**6)
         assert_refused(data[:22], "damaged", max_pixels=10**6)
 
 

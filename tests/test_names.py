@@ -215,3 +215,13 @@ def test_what_is_not_a_file_is_not_waited_for(tree):
     os.close(write)
     assert files.content(f"/dev/fd/{read}") == b"all of it"
     os.close(read)
+
+
+def test_folders_that_cannot_be_read_are_told(tree, monkeypatch):
+    def scandir(path, scan=os.scandir):
+        if os.path.basename(os.fspath(path)) == "er":
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert named(["deep"], recursive=True) == {"deep/d.TIF": "deep/d.sobel.TIF", "deep/er": "permission denied"}

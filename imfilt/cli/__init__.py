@@ -103,6 +103,8 @@ def _run(argv):
     elif catalogue.family(name):
         place = "filtering"
     else:
+        if os.path.exists(word):
+            return refuse(f"give a command first, as in: imfilt sobel {word}")
         from imfilt.cli.filtering import suggestion
 
         return refuse(f"there is no command {word!r}{suggestion(word)}")

@@ -116,7 +116,8 @@ def content(path):
 
 def _pictures_in(folder, word, output):
     results = os.path.realpath(output) if output and is_folder(output) else None
-    for place, inner, names in os.walk(folder):
+    closed: list[OSError] = []
+    for place, inner, names in os.walk(folder, onerror=closed.append):
         inner[:] = sorted(
             one for one in inner if not one.startswith(".") and os.path.realpath(os.path.join(place, one)) != results
         )
@@ -124,6 +125,8 @@ def _pictures_in(folder, word, output):
             stem, suffix = os.path.splitext(name)
             if suffix.lower() in READS and not name.startswith(".") and not stem.endswith(f".{word}"):
                 yield Source(os.path.join(place, name), folder)
+    for error in closed:
+        yield error.filename, FileError((error.strerror or "cannot be read").lower())
 
 
 # --- which file is written ---

@@ -130,6 +130,9 @@ HELP = {  # where the docstring speaks of arrays
     "cval": "the border of --mode constant; 0 is black, 1 is white",
     "mask": "a picture: no result where it is black",
     "psf": "what a point became: gaussian:SIGMA, disk:RADIUS, motion:LENGTH,ANGLE, box:SIZE, or a kernel",
+    "low_threshold": "weaker edges are none; white is 1 (default: 0.1), or with --use-quantiles a part of all pixels",
+    "high_threshold": "stronger edges are some for certain; white is 1 (default: 0.2), or with --use-quantiles a part "
+    "of all pixels",
     "factor": "how many times as large; a fraction, as 3/2, or two (rows, columns)",
     "weights": 'a picture of how much each pixel counts, or the word "finite": NaN counts for nothing',
 }

@@ -94,6 +94,10 @@ class Step:
                 values[name] = self._picture(name, value, pixels.shape)
         if self.is_algebra and "cval" in values:
             values["cval"] = values["cval"] * white
+        if "low_threshold" in self.takes and not values.get("use_quantiles"):  # in the numbers of the image
+            for name in ("low_threshold", "high_threshold"):
+                if values.get(name) is not None:
+                    values[name] *= white
         if alpha:
             values["alpha"] = True
         return values

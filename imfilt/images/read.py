@@ -354,7 +354,7 @@ class _FromPillow(Pictures):
             self.space = "grey"
         if self._is_deep() and self.name == "TIFF":
             page = self._page(0)
-            self.dtype = page.dtype
+            self.dtype = _tiff_dtype(page)
             self.space, self.alpha = _tiff_space(page)
 
     def _grey_palette(self):
@@ -492,7 +492,7 @@ class _FromPillow(Pictures):
         self.size = page.imagewidth, page.imagelength
         self._check_size(*self.size)
         self._orientation = 1
-        self.dtype = np.dtype(page.dtype)
+        self.dtype = _tiff_dtype(page)
         self.space, self.alpha = _tiff_space(page)
 
     def _tifffile(self, error=None):
@@ -541,8 +541,7 @@ class _FromPillow(Pictures):
             pixels = np.moveaxis(pixels, 0, -1)
         if pixels.ndim not in (2, 3):
             raise PictureError(f"has a page of shape {pixels.shape}, which is no picture")
-        if pixels.dtype == np.float16:
-            pixels = pixels.astype(np.float32)
+        pixels = pixels.astype(_tiff_dtype(page), copy=False)
         if pixels.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
             raise PictureError(f"has pixels of {pixels.dtype}; uint8, uint16 and floating point can be read")
         if page.photometric == 0:  # white is zero
@@ -567,6 +566,11 @@ def _library(name):
 
 def _tag(page, name, default=None):
     return page.tags[name].value if name in page.tags else default
+
+
+def _tiff_dtype(page):
+    """What its pixels are read as."""
+    return np.dtype(np.float32 if page.dtype == np.float16 else page.dtype)
 
 
 def _tiff_space(page):

@@ -86,7 +86,9 @@ def _check(format, picture, frames):
         format, dtype=pixels.dtype, channels=channels, alpha=picture.alpha, frames=frames, size=pixels.shape[1::-1]
     )  # fmt: skip
     if channels == 4 and picture.space != "cmyk" and format.name != "NPY":
-        raise PictureError(f"{format.name} cannot hold 4 channels that are neither inks nor alpha; choose a name in .npy")
+        raise PictureError(
+            f"{format.name} cannot hold 4 channels that are neither inks nor alpha; choose a name in .npy"
+        )
     if not pixels.size:
         raise PictureError("the result has no pixels")
     if format.name != "NPY" and pixels.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
