@@ -622,11 +622,17 @@ def test_a_dry_run_tells_what_a_run_does(tmp_path):
     assert names(tmp_path) == ["a.png", "a.sobel.png", "b.png"]
 
 
-def test_thresholds_in_levels(tmp_path):
-    add(tmp_path, a_png=encoded(GREY, "PNG"))
-    assert command(tmp_path, "canny", "--low-threshold", "20", "a.png").returncode == 0
-    expected = imfilt.canny(GREY, low_threshold=20)
-    np.testing.assert_array_equal(assert_whole(tmp_path / "a.canny.png") > 0, expected)
+def test_thresholds_count_white_as_1_for_every_kind_of_picture(tmp_path):
+    deep = GREY.astype(np.uint16) * 257
+    add(tmp_path, a_png=encoded(GREY, "PNG"), b_png=encoded(deep, "PNG"))
+    expected = imfilt.canny(GREY / 255.0, low_threshold=0.15, high_threshold=0.4)
+    assert not np.array_equal(expected, imfilt.canny(GREY / 255.0))
+    options = ["--low-threshold", "0.15", "--high-threshold", "0.4"]
+    assert command(tmp_path, "canny", "-q", *options, "a.png", "b.png").returncode == 0
+    steps = "gaussian sigma=0 | canny low-threshold=0.15 high-threshold=0.4"
+    assert command(tmp_path, "pipe", "a.png", steps, "-o", "c.canny.png").returncode == 0
+    for name in "abc":
+        np.testing.assert_array_equal(assert_whole(tmp_path / f"{name}.canny.png") > 0, expected, name)
 
 
 # --- signals ---

@@ -29,6 +29,7 @@ def commands():
     one.add_argument("--to", metavar="DIR")
     one.add_argument("--sigma", metavar="X", type=float)
     one.add_argument("--depth", choices=(8, 16), type=int)
+    one.add_argument("--pair", nargs=2, choices=("left", "right"))
     one.add_argument("--words", choices=WORDS)
     one.add_argument("-f", "--force", action="store_true")
     one.add_argument("--clip", action=argparse.BooleanOptionalAction)
@@ -231,6 +232,7 @@ def test_lines_in_zsh(folder, name, rc):
         assert completed("imfilt one-two --words c")[0] == "imfilt one-two --words c:d "
         assert completed("imfilt one-two --words i")[0] == "imfilt one-two --words it\\'s "
         assert completed("imfilt one-two --words '$")[0] == "imfilt one-two --words '$(touch made)' "
+        assert completed("imfilt one-two --pair left r")[0] == "imfilt one-two --pair left right "
         assert completed("imfilt one-two -mw")[0] == "imfilt one-two -mwrap "
         assert completed("imfilt one-two -- --fo")[0] == "imfilt one-two -- --fo"
         assert completed("imfilt one-two --sig")[0] == "imfilt one-two --sigma="

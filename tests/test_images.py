@@ -225,11 +225,12 @@ def test_sixteen_bits_of_either_byte_order_and_more_that_fit(tmp_path):
         assert_refused(saved(tmp_path / "i.tif", Image.fromarray(numbers)), "outside 0 to 65535")
 
 
-def test_floating_point(tmp_path):
+def test_floating_point(tmp_path, monkeypatch):
     numbers = (GREY / np.float32(70) - 1).astype(np.float32)
     numbers[0, 0] = np.nan
     picture = assert_pixels(saved(tmp_path / "a.tif", numbers), numbers)
     assert_pixels(written(tmp_path / "b.tif", picture), numbers)
+    monkeypatch.setattr(write, "find_spec", lambda name: None)  # without tifffile
     assert_pixels(written(tmp_path / "c.tif", Picture(numbers.astype(np.float64), space="grey")), numbers)
 
 
@@ -1311,3 +1312,56 @@ def test_flipped_bytes_of_animations_and_of_deep_pictures(tmp_path, capfd, caplo
                 assert all(pixels.size for pixels in found)
         assert refused or path.suffix == ".ppm", path
     assert_silent(capfd, caplog)
+
+
+# --- frames of several kinds ---
+
+
+def test_frames_some_of_which_are_transparent(tmp_path):
+    hole = np.full((8, 8, 4), 255, np.uint8)
+    hole[2:6, 2:6] = 0
+    solid = np.full((8, 8, 3), 90, np.uint8)
+    frames = [
+        Picture(solid, space="rgb", about={"duration": 50}),
+        Picture(hole, alpha=True, space="rgb", about={"duration": 50}),
+    ]
+    for order in (frames, frames[::-1]):
+        for name in ("a.gif", "a.png", "a.webp", *(["a.avif"] if features.check("avif") else [])):
+            found = frames_of(written(tmp_path / name, *order, kept=Kept()))
+            assert len(found) == 2, name
+            if name == "a.gif" and order is frames:
+                continue  # Pillow, unlike browsers, clears to a colour where the first frame has no transparent one
+            for picture, pixels in zip(order, found, strict=True):
+                alpha = picture.pixels[..., 3] if picture.alpha else np.full((8, 8), 255)
+                np.testing.assert_array_equal(pixels[..., 3], alpha, err_msg=name)
+
+
+def test_frames_of_several_sizes_or_sixteen_bits_are_refused_but_by_tiff(tmp_path):
+    sizes = [Picture(GREY, space="grey"), Picture(GREY[:5], space="grey")]
+    deep = [Picture(DEEP, space="grey"), Picture(DEEP[::-1], space="grey")]
+    for name in ("a.gif", "a.png", "a.webp"):
+        with pytest.raises(PictureError, match=r"several sizes.*\.tif"):
+            written(tmp_path / name, *sizes)
+    with pytest.raises(PictureError, match=r"16 bits.*\.tif"):
+        written(tmp_path / "a.png", *deep)
+    for pictures in (sizes, deep):
+        with read.open_pictures(str(written(tmp_path / "a.tif", *pictures))) as pages:
+            for page, picture in zip(pages.read(), pictures, strict=True):
+                np.testing.assert_array_equal(page.pixels, picture.pixels)
+
+
+def test_double_precision_stays_double_with_the_library(tmp_path):
+    numbers = RNG.random((5, 6))
+    assert_pixels(written(tmp_path / "a.tif", Picture(numbers, space="grey")), numbers)
+
+
+def test_a_description_of_a_layout_is_not_passed_on(tmp_path):
+    for text in ('{"shape": [9, 13, 3]}', "ImageJ=1.11a\nimages=5", "<?xml version='1.0'?><OME/>"):
+        tifffile.imwrite(tmp_path / "a.tif", COLOUR, photometric="rgb", description=text, metadata=None)
+        picture = one(tmp_path / "a.tif")
+        with Image.open(written(tmp_path / "b.tif", picture, kept=picture.kept)) as image:
+            assert 270 not in image.getexif()
+    tifffile.imwrite(tmp_path / "a.tif", COLOUR, photometric="rgb", description="A cup", metadata=None)
+    picture = one(tmp_path / "a.tif")
+    with Image.open(written(tmp_path / "b.tif", picture, kept=picture.kept)) as image:
+        assert image.getexif()[270] == "A cup"

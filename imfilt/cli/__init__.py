@@ -6,6 +6,7 @@ Only what a call needs is imported: `imfilt --help` runs without NumPy.
 import os
 import signal
 import sys
+import warnings
 from contextlib import suppress
 from importlib import import_module
 
@@ -118,7 +119,8 @@ def refuse(message):
 
 
 def _mute_libraries():
-    """Let nothing but this command write to stderr: libtiff and others print what Pillow then raises."""
+    """Let nothing but this command write to stderr: libtiff and others print what Pillow then raises, or warns of."""
+    warnings.simplefilter("ignore")
     try:
         stderr = os.dup(2)
     except OSError:

@@ -16,6 +16,7 @@ TAGS = (
 )  # fmt: skip
 BLOCKS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 DAMAGED = "its EXIF is damaged, and is left out"
+LAYOUTS = ('{"', "ImageJ=", "<?xml", "<OME")  # descriptions that programs read as the layout of pixels
 XMP_TAG = 700
 XMP_TEXT = "XML:com.adobe.xmp"
 UPRIGHT_IN_XMP = (
@@ -98,7 +99,8 @@ def _exif(image, orientation):
     for tag, value in found.items():
         if tag in BLOCKS or tag == XMP_TAG or (structural and tag not in TAGS):
             continue
-        if tag != ExifTags.Base.Orientation:
+        layout = tag == ExifTags.Base.ImageDescription and str(value).startswith(LAYOUTS)
+        if tag != ExifTags.Base.Orientation and not layout:
             made[tag] = value
     if orientation != 1:
         made[ExifTags.Base.Orientation] = orientation
@@ -127,7 +129,7 @@ def of_tiff(tiff):
     kept = Kept(icc=tags[34675].value if 34675 in tags else None)
     made = Image.Exif()
     for tag in TAGS:
-        if tag in tags and isinstance(tags[tag].value, str):
+        if tag in tags and isinstance(tags[tag].value, str) and not tags[tag].value.startswith(LAYOUTS):
             made[tag] = tags[tag].value
     kept.exif = made.tobytes() if len(made) else None
     if 282 in tags and 283 in tags and 296 in tags and int(tags[296].value) in (2, 3):

@@ -1,9 +1,11 @@
 """Pictures -> files. By Pillow, but for what it writes slowly (PNG) or not at all (several channels of 16 bits)."""
 
+import struct
 import warnings
 from collections.abc import Iterable
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.util import find_spec
 from itertools import chain
 
 import numpy as np
@@ -68,11 +70,11 @@ def save(file, format, pictures, kept, *, quality=None, compression=None):
             return
         rest = pages
     options = {**metadata.options(kept, format.name, size), **_options(format.name, quality, compression)}
-    images = (_image(_checked(format, one), format.name) for one in rest)
-    image = next(images)
+    image, *later = (_image(_checked(format, one), format.name) for one in rest)
     if several:
-        later = images if format.name == "GIF" else list(images)  # the others look at all of them first
-        options |= {"save_all": True, "append_images": later, **_animation(format.name, kept, first)}
+        if format.name != "TIFF":
+            image, *later = _of_one_kind([image, *later], format.name)
+        options |= {"save_all": True, "append_images": later, **_animation(format.name, kept, image)}
         if format.name in ("WEBP", "AVIF"):
             options["duration"] = [round(one.info.get("duration", 0)) for one in (image, *later)]
     with _errors(format.name):
@@ -114,15 +116,26 @@ def _errors(name):
         if error.errno is None:
             raise PictureError(f"cannot be written as {name}: {error}") from None
         raise
-    except (ValueError, TypeError, struct_error()) as error:
+    except (ValueError, TypeError, RuntimeError, struct.error) as error:
         raise PictureError(f"cannot be written as {name}: {error}") from None
 
 
-def struct_error():
-    """What a number raises that is too large for its place in a header."""
-    import struct
-
-    return struct.error
+def _of_one_kind(images, name):
+    """Frames of an animation, which have one size, and transparency if one of them has."""
+    if len({image.size for image in images}) > 1:
+        raise PictureError(f"{name} cannot hold frames of several sizes; choose a name in .tif with -o, or --frame 0")
+    modes = {image.mode for image in images}
+    if any(mode.startswith("I") for mode in modes):
+        raise PictureError(f"{name} cannot hold frames of 16 bits here; choose a name in .tif with -o, or --depth 8")
+    if len(modes) == 1:
+        return images
+    mode = "RGBA" if modes & {"LA", "RGBA"} else "RGB"
+    made = []
+    for image in images:
+        one = image.convert(mode)
+        one.info.update(image.info)
+        made.append(one)
+    return made
 
 
 def without_inks(picture):
@@ -166,14 +179,17 @@ def _options(name, quality, compression):
     return {}
 
 
-def _animation(name, kept, first):
+def _animation(name, kept, image):
     """How often it repeats, and what becomes of a frame; frames are whole, whatever they were in the source."""
+    transparent = image.mode in ("LA", "RGBA")
     plays = min(kept.animation.get("plays", 1), 65535)
     if name == "GIF":
         # It tells how often it is repeated, if it is. Pixels that become transparent must be cleared.
-        return {"disposal": 2 if first.alpha else 1, **({"loop": max(0, plays - 1)} if plays != 1 else {})}
+        return {"disposal": 2 if transparent else 1, **({"loop": max(0, plays - 1)} if plays != 1 else {})}
     if name in ("PNG", "WEBP"):
         found = {"loop": plays}
+        if name == "WEBP" and transparent:
+            found |= {"kmin": 0, "kmax": 1}  # or libwebp may drop the alpha of what is black
         if name == "PNG":
             found |= {"default_image": bool(kept.animation.get("default_image")), "disposal": 0, "blend": 0}
         return found
@@ -182,7 +198,10 @@ def _animation(name, kept, first):
 
 def _is_deep(picture):
     """Whether it is more than Pillow can hold in one image."""
-    return picture.pixels.ndim == 3 and picture.pixels.dtype != np.uint8
+    pixels = picture.pixels
+    if pixels.dtype == np.float64 and find_spec("tifffile"):
+        return True  # else single precision has to do
+    return pixels.ndim == 3 and pixels.dtype != np.uint8
 
 
 def _save_deep_tiff(file, pages, kept, compression):
