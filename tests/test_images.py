@@ -1365,3 +1365,15 @@ def test_a_description_of_a_layout_is_not_passed_on(tmp_path):
     picture = one(tmp_path / "a.tif")
     with Image.open(written(tmp_path / "b.tif", picture, kept=picture.kept)) as image:
         assert image.getexif()[270] == "A cup"
+
+
+def test_no_resolution_is_made_up(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", GREY)
+    data = (tmp_path / "a.tif").read_bytes()
+    for tag in (282, 283, 296):  # tifffile writes them; other tags in their place
+        data = data.replace(struct.pack("<H", tag), struct.pack("<H", 65000 + tag), 1)
+    picture = one(data)
+    assert picture.kept.dpi is None
+    assert "dpi" not in picture.about
+    with read.open_pictures(data) as pictures:
+        assert "dpi" not in pictures.facts()

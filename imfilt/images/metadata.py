@@ -43,9 +43,7 @@ def of(image, orientation, frames, warnings):
     """
     info = image.info
     kept = Kept(icc=info.get("icc_profile") or None, comment=_bytes(info.get("comment")))
-    dpi = info.get("dpi")
-    if dpi and all(0 < float(number) < 65536 for number in dpi):
-        kept.dpi = float(dpi[0]), float(dpi[1])
+    kept.dpi = resolution(image)
     try:
         kept.exif = _exif(image, orientation)
         damaged = not len(image.getexif()) and not _is_empty(info.get("exif") or b"")
@@ -140,12 +138,23 @@ def of_tiff(tiff):
     return kept
 
 
+def resolution(image):
+    """Dots per inch, across and down; None where the file says nothing that makes sense."""
+    dpi = image.info.get("dpi")
+    if image.format == "TIFF" and ExifTags.Base.XResolution not in image.tag_v2:
+        return None  # Pillow makes 1 of it
+    if not dpi or not all(0 < float(number) < 65536 for number in dpi):
+        return None
+    return float(dpi[0]), float(dpi[1])
+
+
 def facts(image):
     """For people: what a header says beside pixels."""
     info = image.info
     found: dict[str, Any] = {}
-    if "dpi" in info:
-        found["dpi"] = [round(float(one), 2) for one in info["dpi"]]
+    dpi = resolution(image)
+    if dpi:
+        found["dpi"] = [round(one, 2) for one in dpi]
     if info.get("icc_profile"):
         found["profile"] = _profile_name(info["icc_profile"])
     try:

@@ -123,6 +123,8 @@ def _errors():
         raise PictureError(f"is damaged: {told(error) or 'its header makes no sense'}") from None
     except OSError as error:
         raise PictureError(error.strerror.lower() if error.strerror else f"cannot be read: {told(error)}") from None
+    except (LookupError, EOFError, AttributeError, struct.error):  # what it looked for was not there
+        raise PictureError("is damaged or cut short") from None
     except Exception as error:  # a decoder that meets a damaged file may raise anything
         raise PictureError(f"cannot be read: {told(error) or type(error).__name__}") from None
 
@@ -440,7 +442,10 @@ class _FromPillow(Pictures):
             pixels, alpha, space = _pixels(image, grey or (self.space == "grey" and image.mode == "P"))
             if pixels.dtype != np.uint8 and self._is_negative():
                 pixels = _inverted(pixels)
-        about = {name: image.info[name] for name in ("duration", "dpi") if name in image.info}
+        about = {"duration": image.info["duration"]} if "duration" in image.info else {}
+        dpi = metadata.resolution(image)
+        if dpi:
+            about["dpi"] = dpi
         orientation = self._orientation
         if self.name == "PNG":  # where EXIF may lie behind the pixels
             orientation = self._find_orientation()
