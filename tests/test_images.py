@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageCms, ImageSequence, PngImagePlugin, features
 
-from imfilt.images import formats, read, write
+from imfilt.images import formats, pillow, read, write
 from imfilt.images.formats import PictureError
 from imfilt.images.picture import Kept, Picture
 
@@ -298,6 +298,8 @@ def test_without_the_library_deep_colour_is_refused_by_name(tmp_path, monkeypatc
     monkeypatch.setitem(sys.modules, "tifffile", None)
     assert_refused(tmp_path / "a.tif", "16 bits", "tifffile", "imfilt[deep]")
     assert_refused(tmp_path / "f.tif", "imfilt[deep]")
+    with read.open_pictures(str(tmp_path / "a.tif")) as pictures:  # what its header says can be told
+        assert pictures.facts()["needs"] == "tifffile"
     with pytest.raises(PictureError, match="tifffile"):
         written(tmp_path / "b.tif", Picture(DEEP_PIXELS["rgb"], space="rgb"))
 
@@ -1040,7 +1042,7 @@ def test_a_pillow_without_a_format(tmp_path, monkeypatch, name):
     from importlib import import_module
 
     data = {"WEBP": b"RIFF\x1a\0\0\0WEBPVP8L" + bytes(30), "AVIF": b"\0\0\0\x1cftypavif" + bytes(30)}[name]
-    monkeypatch.setattr(import_module(f"PIL.{read.OPENERS[name][0]}"), "SUPPORTED", False)
+    monkeypatch.setattr(import_module(f"PIL.{pillow.OPENERS[name][0]}"), "SUPPORTED", False)
     if name == "WEBP":
         data = saved(tmp_path / "a.webp", COLOUR).read_bytes()
     assert_refused(data, f"is a picture in {name}, which this build of Pillow cannot read")
@@ -1377,3 +1379,11 @@ def test_no_resolution_is_made_up(tmp_path):
     assert "dpi" not in picture.about
     with read.open_pictures(data) as pictures:
         assert "dpi" not in pictures.facts()
+
+
+def test_bits_of_all_samples_written_once(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", DEEP_PIXELS["rgb"], photometric="rgb")
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    at = data.index(struct.pack("<HH", 258, 3))  # bits of a sample: one number for three
+    struct.pack_into("<IHH", data, at + 4, 1, 16, 0)
+    assert_pixels(bytes(data), DEEP_PIXELS["rgb"])
