@@ -290,14 +290,14 @@ def test_white_that_is_zero(tmp_path):
 def test_without_the_library_deep_colour_is_refused_by_name(tmp_path, monkeypatch, library):
     monkeypatch.setitem(sys.modules, library, None)
     if library == "imagecodecs":
-        assert_refused(deep_png(DEEP_PIXELS["rgb"]), "16 bits", "imagecodecs", "imfilt[deep]")
+        assert_refused(deep_png(DEEP_PIXELS["rgb"]), "16 bits", "imagecodecs", "imagecodecs tifffile")
         return
     monkeypatch.delitem(sys.modules, "tifffile")
     tifffile.imwrite(tmp_path / "a.tif", DEEP_PIXELS["rgb"], photometric="rgb")
     tifffile.imwrite(tmp_path / "f.tif", DEEP_PIXELS["rgb"].astype(np.float32), photometric="rgb")
     monkeypatch.setitem(sys.modules, "tifffile", None)
-    assert_refused(tmp_path / "a.tif", "16 bits", "tifffile", "imfilt[deep]")
-    assert_refused(tmp_path / "f.tif", "imfilt[deep]")
+    assert_refused(tmp_path / "a.tif", "16 bits", "tifffile", "imagecodecs tifffile")
+    assert_refused(tmp_path / "f.tif", "imagecodecs tifffile")
     with read.open_pictures(str(tmp_path / "a.tif")) as pictures:  # what its header says can be told
         assert pictures.facts()["needs"] == "tifffile"
     with pytest.raises(PictureError, match="tifffile"):
@@ -1058,7 +1058,7 @@ def test_what_must_be_installed_for_a_compression(tmp_path):
         "except Exception as error:\n    print(type(error).__name__, error)\n"
     )
     ran = subprocess.run([sys.executable, "-c", code, tmp_path / "a.tif"], capture_output=True, text=True, check=True)
-    assert ran.stdout == 'PictureError is compressed as LZW; pip install "imfilt[deep]" reads it\n'
+    assert ran.stdout == "PictureError is compressed as LZW; to read it: pip install imagecodecs tifffile\n"
 
 
 def test_no_other_plugin_of_pillow_is_tried(tmp_path):

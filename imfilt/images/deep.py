@@ -5,9 +5,9 @@ from importlib import import_module
 
 import numpy as np
 
-from imfilt.images.formats import PictureError
+from imfilt.images.formats import DEEPER, PictureError
 
-DEEP = 'has 16 bits or more in each of several channels; reading that needs {}: pip install "imfilt[deep]"'
+DEEP = f"has 16 bits or more in each of several channels; reading that needs {{}}: {DEEPER}"
 
 
 def png(file, frames, key):
@@ -49,7 +49,7 @@ def tiff(file, error=None):
         tifffile = import_module("tifffile")
     except ImportError:
         if error is not None:
-            raise PictureError(f'cannot be read by Pillow ({error}); pip install "imfilt[deep]" reads more') from None
+            raise PictureError(f"cannot be read by Pillow ({error}); for others to read it: {DEEPER}") from None
         raise PictureError(DEEP.format("tifffile")) from None
     file.seek(0)
     return tifffile.TiffFile(file)
@@ -68,9 +68,7 @@ def pixels_of(page, warn):
         pixels = page.asarray()
     except (ValueError, ImportError) as error:
         if isinstance(error, ImportError) or "imagecodecs" in str(error):
-            raise PictureError(
-                f'is compressed as {page.compression.name}; pip install "imfilt[deep]" reads it'
-            ) from None
+            raise PictureError(f"is compressed as {page.compression.name}; to read it: {DEEPER}") from None
         raise
     space, alpha = tiff_space(page)
     if pixels.ndim == 3 and page.planarconfig == 2:

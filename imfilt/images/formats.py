@@ -48,6 +48,7 @@ FORMATS = {
         Format("NPY", (".npy",), alpha=True, deep=True, floating=True, cmyk=True),
     )
 }
+DEEPER = "pip install imagecodecs tifffile"  # the extra `deep`
 SHOWN = "PNG, JPEG, TIFF, WebP, AVIF, GIF, BMP, PPM and .npy"
 
 

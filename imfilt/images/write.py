@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from imfilt.images import metadata, png
-from imfilt.images.formats import PictureError, check_holds
+from imfilt.images.formats import DEEPER, PictureError, check_holds
 
 JPEG_QUALITY = 95
 AVIF_QUALITY = 90
@@ -209,7 +209,7 @@ def _save_deep_tiff(file, pages, kept, compression):
         tifffile = import_module("tifffile")
     except ImportError:
         raise PictureError(
-            'cannot be written as TIFF: more than 8 bits in several channels need tifffile: pip install "imfilt[deep]"'
+            f"cannot be written as TIFF: more than 8 bits in several channels need tifffile: {DEEPER}"
         ) from None
     words = _words(kept)
     with tifffile.TiffWriter(file) as writer:
