@@ -614,16 +614,16 @@ def test_pages_of_several_depths():
 
 
 def test_a_fault_of_one_file_leaves_the_others(monkeypatch, capsys):
-    from imfilt.cli import batch
+    from imfilt.cli import work
 
-    develop = batch.develop
+    develop = work.develop
 
     def faulty(picture, *more, **options):
         if picture.pixels.ndim == 3:
             raise KeyError("oh")
         return develop(picture, *more, **options)
 
-    monkeypatch.setattr(batch, "develop", faulty)
+    monkeypatch.setattr(work, "develop", faulty)
     run("box", "-q", "colour.png", "grey.png", status=1)
     assert "imfilt: colour.png: imfilt is at fault, please report: KeyError: 'oh'" in capsys.readouterr().err
     assert os.path.exists("grey.box.png")

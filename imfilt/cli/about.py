@@ -123,7 +123,7 @@ def _taps(values):
 
 
 def _info(arguments, _made):
-    from imfilt.cli.batch import PROBLEMS, reason
+    from imfilt.cli.work import PROBLEMS, reason
     from imfilt.images.read import open_pictures
 
     status = 0

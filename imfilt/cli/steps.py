@@ -1,5 +1,6 @@
 """A function with its options chosen: what it makes of the pixels of a picture."""
 
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +9,7 @@ import numpy as np
 
 import imfilt
 from imfilt._engine import plan
-from imfilt.cli import catalogue, kernels, signatures
+from imfilt.cli import catalogue, kernels
 from imfilt.images import formats, tones
 
 # Functions that return several images: what can be asked for, the default first.
@@ -57,16 +58,17 @@ class Step:
     pictures: dict = field(default_factory=dict)  # options that are pictures: path -> pixels
 
     def __post_init__(self):
-        self.takes = set(signatures.inspect.signature(self.function).parameters)
+        self.takes = set(inspect.signature(self.function).parameters)
         self.parts = PARTS.get(self.function.__name__, {})
         self.part = self.part or next(iter(self.parts), "")
         family = catalogue.family(self.name)
         # Numbers as they are, or scaled so that white is 1.
         self.scales = "preserve_range" in self.takes
         self.is_algebra = family == catalogue.FAMILIES["imfilt.convolution"] or self.name == "conv"
-        self.is_response = family in catalogue.RESPONSES or _is_zero_sum(self.options)
-        self.is_response |= any(np.atleast_1d(self.options.get("order", 0)) != 0) if self.name == "gaussian" else False
-        self.wants_grey = family in catalogue.RESPONSES or (self.is_response and self.name == "gaussian")
+        derivative = self.name == "gaussian" and np.any(self.options.get("order", 0))
+        # A flat picture leaves nothing; and what is made of a picture so that colours mean nothing in it.
+        self.is_response = family in catalogue.RESPONSES or derivative or _is_zero_sum(self.options)
+        self.wants_grey = family in catalogue.RESPONSES or derivative
         self.has_sign = self.is_response and self.part != "magnitude" and self._answers_below_zero()
 
     def check(self):
