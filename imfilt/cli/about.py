@@ -16,6 +16,7 @@ EXAMPLES = {  # of what has no default, for `imfilt help`
 COMBINES = {  # what a function that is not linear is made of
     "roberts": ("roberts_pos_diag", "roberts_neg_diag"),
     "gradient": ("sobel_h", "sobel_v"),
+    "canny": ("gaussian", "sobel_h", "sobel_v"),
 }
 
 
@@ -250,11 +251,20 @@ def _kernels(name, function, given):
     """The taps of a linear function, found with an impulse; of one that is not, those of its parts."""
     import imfilt
 
+    if function.__name__ in ("compass", "kirsch"):
+        from imfilt.kernels import COMPASS, compass
+
+        one = given.get("kernel", "kirsch")
+        below = round(1 / COMPASS[one][2])
+        return [f"the first of eight, each turned by 45 degrees from the last; over {below}\n{table(compass(one)[0])}"]
     parts = COMBINES.get(function.__name__)
     if parts:
-        return [
-            f"{part.replace('_', '-')}\n{text}" for part in parts for text in _kernels(part, getattr(imfilt, part), {})
-        ]
+        shown = []
+        for part in parts:
+            takes = {option.name for option in _options(getattr(imfilt, part))}
+            values = {key: value for key, value in given.items() if key in takes}
+            shown += [f"{part.replace('_', '-')}\n{text}" for text in _kernels(part, getattr(imfilt, part), values)]
+        return shown
     takes = {option.name for option in _options(function)}
     if "axis" in takes and "axis" not in given:
         titles = ("down the rows, --axis 0", "along the rows, --axis 1")

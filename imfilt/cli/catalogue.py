@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import imfilt
 
-# Titles of the modules of filters; one that is not here has its own name for a title. What a response
-# makes of a picture is no picture: a colour image becomes one response, of its luminance.
+# Titles of the modules of filters; one that is not here has its own name for a title.
 FAMILIES = {
     "imfilt.filters.edges": "edges",
     "imfilt.filters.orientation": "edges",
@@ -23,6 +22,7 @@ FAMILIES = {
     "imfilt.deconvolution": "undoing a blur",
     "imfilt.convolution": "convolution",
 }
+# Titles whose results are no pictures but answers; a colour image has one, of its luminance.
 RESPONSES = ("edges", "second derivatives", "texture")
 NO_COMMANDS = {  # functions that take no picture, or make none
     "gabor_kernel", "upsample_kernel", "upsample_gain", "pixel_shuffle", "pixel_unshuffle", "explain_plan",
