@@ -638,6 +638,12 @@ def test_thresholds_count_white_as_1_for_every_kind_of_picture(tmp_path):
 # --- signals ---
 
 
+def heard():
+    """Signals that a process in the background, or under nohup, would be started without."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(
     ("name", "status", "jobs", "in_place"),
     [
@@ -673,7 +679,7 @@ def test_a_signal_leaves_nothing_half_written(tmp_path, name, status, jobs, in_p
     ]
     with subprocess.Popen(
         line, cwd=tmp_path, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # ignored in the background
+        preexec_fn=heard,
     ) as process:  # fmt: skip
         deadline = time.monotonic() + 30
         while process.poll() is None and time.monotonic() < deadline and not list(tmp_path.glob(".imfilt*")):

@@ -117,6 +117,14 @@ def test_rules_for_results_with_a_sign():
     np.testing.assert_allclose(result("sobel-v", "grey.png", name="out.npy"), numbers, atol=1e-6)
 
 
+def test_abs_is_for_pictures_where_it_is_asked_for():
+    numbers = imfilt.sharpen(GREY.astype(np.float64), preserve_range=True)
+    assert numbers.min() < -1
+    np.testing.assert_allclose(result("sharpen", "grey.png"), np.clip(numbers, 0, 255), atol=0.51)
+    found = result("sharpen", "--range", "abs", "grey.png")
+    np.testing.assert_allclose(found, np.minimum(np.abs(numbers), 255), atol=0.51)
+
+
 def test_minmax_is_that_of_all_files():
     half = (GREY // 2).astype(np.uint8)
     Image.fromarray(half).save("half.png")
@@ -361,6 +369,11 @@ def test_steps_are_not_rounded_between():
     assert raw.min() < 0
 
 
+def test_a_bias_between_steps():
+    found = result("pipe", "grey.png", "conv kernel=1/2 bias=0.25 | box", name="out.npy")
+    np.testing.assert_allclose(found, imfilt.box(GREY / 255) / 2 + 0.25, atol=1e-6)
+
+
 def test_steps_with_words_of_all_kinds():
     for steps in (
         "gaussian sigma=2|sobel axis=0",
@@ -463,6 +476,15 @@ def test_in_place_and_recursive():
     run("box", "-qr", "deep", "--in-place")
     with Image.open("deep/er/b.png") as image:
         np.testing.assert_array_equal(np.asarray(image), imfilt.box(GREY, dtype="uint8"))
+
+
+def test_in_place_waits_for_the_disk(monkeypatch):
+    waited = []
+    monkeypatch.setattr(os, "fsync", waited.append)
+    run("box", "-f", "grey.png", "-o", "out.png")
+    assert not waited
+    run("box", "--in-place", "grey.png")
+    assert len(waited) == 1
 
 
 def test_jobs_write_the_same_bytes():

@@ -244,7 +244,7 @@ def _notes(function):
     import re
 
     found = re.search(r"\nNotes\n-+\n(.*?)(?=\n\n?\w[\w ]*\n---|\Z)", inspect.cleandoc(function.__doc__ or ""), re.S)
-    return re.sub(r"`+", "", found.group(1)).strip() if found else ""
+    return re.sub(r":(:$)|`+", r"\1", found.group(1), flags=re.M).strip() if found else ""
 
 
 def _kernels(name, function, given):

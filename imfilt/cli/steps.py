@@ -206,8 +206,6 @@ def develop(picture, steps, settings, *, dtype, rule, ends=None, measure=False):
         kept, pixels, alpha = pixels[..., -1], _colours(pixels), False
     if settings.linear:
         pixels = tones.to_light(pixels, alpha)
-    elif len(steps) > 1:
-        pixels = tones.as_float(pixels)
     for step in steps[:-1]:
         pixels, alpha, kept = _separated(step, pixels, alpha, kept)
         pixels = _as_grey(step, pixels, alpha, settings)
