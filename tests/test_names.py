@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from imfilt.cli import files
+from imfilt.cli import files, names
 from imfilt.cli.settings import Settings
 
 
@@ -13,13 +13,13 @@ def named(words, word="sobel", **options):
     """What a call would do: {source: target or why not}."""
     settings = Settings(**options)
     sources, found = [], {}
-    for one in files.expand(words, settings.recursive, word, settings.output):
-        if isinstance(one, files.Source):
+    for one in names.expand(words, settings.recursive, word, settings.output):
+        if isinstance(one, names.Source):
             sources.append(one)
         else:
             found[one[0]] = str(one[1])
-    for source, outcome in files.jobs(sources, word, settings):
-        found[source.path] = outcome.target if isinstance(outcome, files.Job) else str(outcome)
+    for source, outcome in names.jobs(sources, word, settings):
+        found[source.path] = outcome.target if isinstance(outcome, names.Job) else str(outcome)
     return found
 
 
@@ -66,7 +66,7 @@ def test_a_file_a_folder_a_template(tree):
 @pytest.mark.parametrize("text", ["{foo}", "{stem", "{0}", "{}", "{stem.x}", "{stem[0]}", "{n:q}"])
 def test_templates_that_are_none(text):
     with pytest.raises(ValueError, match=r"is not a template .*\{stem\}"):
-        files.check_template(text)
+        names.check_template(text)
 
 
 def test_folders(tree):
@@ -197,12 +197,12 @@ def test_results_that_a_template_made_are_not_taken_up_again(tree):
         Path(target).touch()
     again = named(["."], recursive=True, output=template, force=True)
     assert {source: target for source, target in again.items() if source in first} == first
-    assert {again[source] for source in again.keys() - first.keys()} == {files.OWN}
+    assert {again[source] for source in again.keys() - first.keys()} == {names.OWN}
     # Named by itself it is a picture as any other.
     (one,) = named(["soft/a-001.webp"], output=template, force=True).values()
     assert one == "soft/soft/a-001-001.webp"
     # A template that makes a name of itself makes no result of another.
-    assert files.OWN not in named(["."], recursive=True, output="{parent}/{stem}.png", force=True).values()
+    assert names.OWN not in named(["."], recursive=True, output="{parent}/{stem}.png", force=True).values()
 
 
 def test_what_is_not_a_file_is_not_waited_for(tree):

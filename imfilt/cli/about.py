@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from imfilt.cli import catalogue, files
+from imfilt.cli import catalogue, files, names
 from imfilt.cli.parser import Parser
 from imfilt.cli.report import one_line
 
@@ -128,8 +128,8 @@ def _info(arguments, _made):
     from imfilt.images.read import open_pictures
 
     status = 0
-    for found in files.expand(arguments.files, arguments.recursive, "", None):
-        path, problem = (found.path, None) if isinstance(found, files.Source) else found
+    for found in names.expand(arguments.files, arguments.recursive, "", None):
+        path, problem = (found.path, None) if isinstance(found, names.Source) else found
         facts = {}
         try:
             if problem:
@@ -357,8 +357,8 @@ def _completion(arguments, _made):
     from imfilt.cli.completion import script
 
     commands = {}
-    for names in catalogue.families().values():
-        for name in names:
+    for members in catalogue.families().values():
+        for name in members:
             commands[name] = signatures.summary(filtering.function_of(name)), filtering.parser(name)
     for one in catalogue.OTHERS.values():
         place = filtering if one.place == "filtering" else sys.modules[__name__]

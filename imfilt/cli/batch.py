@@ -6,7 +6,7 @@ import numpy as np
 
 import imfilt
 from imfilt._engine import threads
-from imfilt.cli import files, kernels, report
+from imfilt.cli import files, kernels, names, report
 from imfilt.cli.kernels import PictureFile
 from imfilt.cli.work import PROBLEMS, Work, reason
 from imfilt.images import formats, tones
@@ -32,10 +32,10 @@ def run(word, words, steps, settings):
     int
         0; 1 if a file failed; 3 if there was none to filter.
     """
-    sources: list[files.Source] = []
+    sources: list[names.Source] = []
     missing: list[tuple[str, Exception]] = []
-    for found in files.expand(words, settings.recursive, word, settings.output):
-        (sources if isinstance(found, files.Source) else missing).append(found)
+    for found in names.expand(words, settings.recursive, word, settings.output):
+        (sources if isinstance(found, names.Source) else missing).append(found)
     to_stdout = settings.output == files.STREAM or (settings.output is None and files.STREAM in words)
     reporter = report.Reporter(
         len(sources) + len(missing), quiet=settings.quiet, verbose=settings.verbose, as_json=settings.json,
@@ -49,8 +49,8 @@ def run(word, words, steps, settings):
         return FAILED if missing else NOTHING_TO_DO
     ready = []
     beside = {value.path for step in steps for value in step.options.values() if isinstance(value, PictureFile)}
-    for source, outcome in files.jobs(sources, word, settings, beside | kernels.opened):
-        if isinstance(outcome, files.Skipped):
+    for source, outcome in names.jobs(sources, word, settings, beside | kernels.opened):
+        if isinstance(outcome, names.Skipped):
             reporter.skip(source.path, str(outcome))
         elif isinstance(outcome, Exception):
             reporter.fail(source.path, reason(outcome))

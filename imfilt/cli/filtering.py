@@ -4,7 +4,7 @@ import argparse
 import math
 import shlex
 
-from imfilt.cli import catalogue, files, settings
+from imfilt.cli import catalogue, files, names, settings
 from imfilt.cli.parser import Parser
 
 NOTHING_TO_DO, FAILED = 3, 1
@@ -263,8 +263,8 @@ def check(chosen, steps, words):
         raise ValueError("--in-place needs no name, format or --skip-existing")
     if chosen.output == "":
         raise ValueError("-o is empty")
-    if chosen.output is not None and files.is_template(chosen.output):
-        files.check_template(chosen.output)
+    if chosen.output is not None and names.is_template(chosen.output):
+        names.check_template(chosen.output)
     if chosen.quiet and chosen.verbose:
         raise ValueError("--quiet and --verbose are opposites")
     if words.count(files.STREAM) > 1:
@@ -275,7 +275,7 @@ def check(chosen, steps, words):
     if (
         several
         and chosen.output is not None
-        and not (files.is_folder(chosen.output) or files.is_template(chosen.output) or chosen.recursive)
+        and not (names.is_folder(chosen.output) or names.is_template(chosen.output) or chosen.recursive)
     ):
         raise ValueError(f"{chosen.output} is not a folder, and there are {len(words)} files to write; is a / missing?")
     if chosen.contrast != 1 and not steps[-1].is_response:
@@ -290,6 +290,6 @@ def check(chosen, steps, words):
         chosen.recursive
         and chosen.output
         and not chosen.output.endswith("/")
-        and not (files.is_folder(chosen.output) or files.is_template(chosen.output))
+        and not (names.is_folder(chosen.output) or names.is_template(chosen.output))
     ):
         raise ValueError(f"{chosen.output} is not a folder; {chosen.output}/ makes one")
