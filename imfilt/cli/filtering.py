@@ -284,6 +284,8 @@ def check(chosen, steps, words):
         raise ValueError("--contrast and --range minmax say different things")
     if any(step.directions for step in steps[:-1]):
         raise ValueError("only the last step can show directions")
+    if steps[-1].directions and {"mask", "axis"} & steps[-1].options.keys():
+        raise ValueError("--direction shows both derivatives of the whole picture, without --mask and --axis")
     if steps[-1].directions and (chosen.per_channel or chosen.range):
         raise ValueError("--direction makes colours of its own, without --per-channel and --range")
     if (
