@@ -552,6 +552,8 @@ def test_list(capsys):
 
 
 def test_kernel(capsys):
+    run("kernel", "-1,0,1")
+    assert capsys.readouterr().out.startswith("kernel    1 x 3, whole numbers")
     run("kernel", "1,0,-1 2,0,-2 1,0,-1")
     text = capsys.readouterr().out
     assert "rank      1, exact" in text

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 
 from imfilt.cli import catalogue, files, names
@@ -29,6 +30,8 @@ def run(name, args):
         The exit status.
     """
     made = parser(name)
+    if name == "kernel":  # taps may begin with a minus; what holds a blank is no option
+        args = [f" {one}" if re.match(r"-\.?[0-9]", one) else one for one in args]
     return {
         "kernel": _kernel, "info": _info, "list": _list, "help": _help, "completion": _completion,
     }[name](made.parse_known_args(args) if name == "help" else made.parse_args(args), made)  # fmt: skip
@@ -241,7 +244,6 @@ def _named(values):
 def _notes(function):
     """What the docstring notes, as it stands there."""
     import inspect
-    import re
 
     found = re.search(r"\nNotes\n-+\n(.*?)(?=\n\n?\w[\w ]*\n---|\Z)", inspect.cleandoc(function.__doc__ or ""), re.S)
     return re.sub(r":(:$)|`+", r"\1", found.group(1), flags=re.M).strip() if found else ""

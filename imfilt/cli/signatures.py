@@ -133,7 +133,9 @@ HELP = {  # where the docstring speaks of arrays
     "low_threshold": "weaker edges are none; white is 1 (default: 0.1), or with --use-quantiles a part of all pixels",
     "high_threshold": "stronger edges are some for certain; white is 1 (default: 0.2), or with --use-quantiles a part "
     "of all pixels",
-    "factor": "how many times as large; a fraction, as 3/2, or two (rows, columns)",
+    "factor": "how many times as large (downscale: as small); a fraction, as 3/2, or two (rows, columns)",
+    "method": "nearest, bilinear, bicubic, bicubic-0.75 (OpenCV's), bicubic:A for any A from -2 to 0, lanczos2, "
+    "lanczos3, lanczos4, mitchell, bspline or area; upscale also takes the KERNEL of a transposed convolution",
     "weights": 'a picture of how much each pixel counts, or the word "finite": NaN counts for nothing',
 }
 
@@ -195,6 +197,10 @@ def options_of(function):
             convert, metavar = picture, "FILE"
         if name in ELSEWHERE and len(text) < 40:
             text = ELSEWHERE[name]
+        if name == "kernel" and not choices:
+            text = "the taps, typed or from a file"
+        if choices and not all(one in text for one in choices) and name not in HELP:
+            text = f"{text.rstrip('.')}; one of {', '.join(choices)}"
         if name in ("column", "row", "bias"):
             convert, metavar = kernels.parse_row, "TAPS"
         if name == "psf":
