@@ -39,7 +39,6 @@ UPSCALE = """
 import cv2, sys
 cv2.imwrite(sys.argv[2], cv2.resize(cv2.imread(sys.argv[1]), None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC))
 """
-PEERS = ("OpenCV script", "ImageMagick", "GraphicsMagick", "libvips")
 
 
 def tools():

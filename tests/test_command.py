@@ -195,6 +195,7 @@ def test_help_into_a_closed_pipe_is_no_traceback(tmp_path):
         (["sobel", "--grey", "--per-channel", "a.png"], "not allowed with"),
         (["sobel", "--direction", "--range", "raw", "a.png"], "--direction"),
         (["sobel", "--direction", "--mask", "b.png", "a.png"], "--mask"),
+        (["gaussian", "--linear", "--range", "abs", "a.png"], "--linear"),
         (["sobel", "--in-place", "-o", "b.png", "a.png"], "--in-place"),
         (["sobel", "-q", "-v", "a.png"], "opposites"),
         (["sobel", "-o", "{foo}.png", "a.png"], "{stem}"),

@@ -7,6 +7,7 @@ import pytest
 from skimage.color import gray2rgb, rgb2xyz
 
 import imfilt
+from imfilt.cli.settings import RANGES
 from imfilt.images import tones
 from imfilt.images.formats import PictureError
 
@@ -55,7 +56,7 @@ def test_halves_are_rounded_to_even():
     np.testing.assert_array_equal(made([[0.5, 1.5, 2.5]], 255.0, "uint8", "raw")[0], [[0, 2, 2]])
 
 
-@pytest.mark.parametrize("rule", tones.RANGES)
+@pytest.mark.parametrize("rule", RANGES)
 def test_no_rule_touches_alpha(rule):
     numbers = np.dstack([np.full((2, 2), -0.5), np.full((2, 2), 0.25)])
     pixels, _ = made(numbers, 1.0, "uint8", rule, alpha=True, ends=(-1.0, 1.0))

@@ -12,9 +12,7 @@ from importlib import import_module
 
 from imfilt import __version__
 from imfilt.cli import catalogue
-from imfilt.cli.report import one_line
-
-USAGE, FAILED, INTERRUPTED = 2, 1, 130
+from imfilt.cli.report import FAILED, INTERRUPTED, USAGE, one_line
 
 HELP = """usage: imfilt COMMAND [OPTION ...] FILE ...
 

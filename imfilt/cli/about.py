@@ -5,11 +5,10 @@ import json
 import re
 import sys
 
-from imfilt.cli import catalogue, files, names
+from imfilt.cli import catalogue, files, kernels, names, signatures
 from imfilt.cli.parser import Parser
-from imfilt.cli.report import one_line
+from imfilt.cli.report import FAILED, one_line
 
-FAILED = 1
 WIDE = 15  # kernels with more columns are not printed whole
 EXAMPLES = {  # of what has no default, for `imfilt help`
     "frequency": 0.2, "length": 5.0, "radius": 2.0, "sigma": 1.0, "low_sigma": 1.0, "factor": 2,
@@ -43,8 +42,6 @@ def parser(name):
     made = Parser(f"imfilt {name}", description=text)
     add = made.add_argument
     if name == "kernel":
-        from imfilt.cli import kernels
-
         made.epilog = f"A kernel: {kernels.HOW}."
         add("kernel", metavar="KERNEL")
         add(
@@ -94,7 +91,6 @@ def _size(text):
 
 def _kernel(arguments, made):
     import imfilt
-    from imfilt.cli import kernels
 
     try:
         kernel = kernels.parse(arguments.kernel)
@@ -169,7 +165,7 @@ def _shown(value):
 
 
 def _list(arguments, _made):
-    from imfilt.cli import filtering, signatures
+    from imfilt.cli import filtering
 
     functions = {name: title for title, names in catalogue.families().items() for name in names}
     told = {
@@ -227,7 +223,7 @@ def _help(parsed, _made):
 
 def _given(name, rest):
     """Values of the options: those given, and examples of what has no default."""
-    from imfilt.cli import filtering, signatures
+    from imfilt.cli import filtering
 
     step = Parser(f"imfilt help {name}")
     options = filtering.options_of(name)
@@ -263,11 +259,11 @@ def _kernels(name, function, given):
     if parts:
         shown = []
         for part in parts:
-            takes = {option.name for option in _options(getattr(imfilt, part))}
+            takes = {option.name for option in signatures.options_of(getattr(imfilt, part))}
             values = {key: value for key, value in given.items() if key in takes}
             shown += [f"{part.replace('_', '-')}\n{text}" for text in _kernels(part, getattr(imfilt, part), values)]
         return shown
-    takes = {option.name for option in _options(function)}
+    takes = {option.name for option in signatures.options_of(function)}
     if "axis" in takes and "axis" not in given:
         titles = ("down the rows, --axis 0", "along the rows, --axis 1")
         return [
@@ -280,12 +276,6 @@ def _kernels(name, function, given):
     except (ValueError, TypeError) as error:
         return [f"({error})"]
     return [] if taps is None else [table(taps)]
-
-
-def _options(function):
-    from imfilt.cli import signatures
-
-    return signatures.options_of(function)
 
 
 def _response(function, given, takes):
@@ -355,7 +345,7 @@ def table(taps):
 
 
 def _completion(arguments, _made):
-    from imfilt.cli import filtering, signatures
+    from imfilt.cli import filtering
     from imfilt.cli.completion import script
 
     commands = {}

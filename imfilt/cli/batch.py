@@ -8,11 +8,10 @@ import imfilt
 from imfilt._engine import threads
 from imfilt.cli import files, kernels, names, report
 from imfilt.cli.kernels import PictureFile
+from imfilt.cli.report import FAILED, NOTHING_TO_DO
 from imfilt.cli.work import PROBLEMS, Work, reason
 from imfilt.images import formats, tones
 from imfilt.images.read import open_pictures
-
-FAILED, NOTHING_TO_DO = 1, 3
 
 
 def run(word, words, steps, settings):

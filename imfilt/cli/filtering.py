@@ -4,10 +4,8 @@ import argparse
 import math
 import shlex
 
-from imfilt.cli import catalogue, files, names, settings
+from imfilt.cli import catalogue, files, kernels, names, settings, signatures
 from imfilt.cli.parser import Parser
-
-NOTHING_TO_DO, FAILED = 3, 1
 
 CONV = """Filter with a kernel of your own. It lies on the picture as it is written (correlation, as in conv2d and
 OpenCV); with --convolve it is turned by 180 degrees first (SciPy's convolve, ImageMagick). Colours are filtered channel
@@ -35,8 +33,6 @@ def parser(name, shared=True):
     -------
     Parser
     """
-    from imfilt.cli import signatures
-
     if name == "pipe":
         made = Parser(f"imfilt {name}", description=PIPE, usage="imfilt pipe [OPTION ...] FILE ... STEPS")
         made.add_argument(
@@ -52,9 +48,7 @@ def parser(name, shared=True):
         options = options_of(name)
         signatures.add_options(made, options)
         if any(option.metavar == "KERNEL" for option in options):
-            from imfilt.cli.kernels import HOW
-
-            made.epilog = f"A KERNEL is typed, {HOW}."
+            made.epilog = f"A KERNEL is typed, {kernels.HOW}."
         _add_choices(made, name)
     if shared:
         settings.add_options(made, name)
@@ -62,8 +56,6 @@ def parser(name, shared=True):
 
 
 def _description(name):
-    from imfilt.cli import signatures
-
     function = function_of(name)
     text = f"{signatures.summary(function)}."
     if catalogue.family(name) in catalogue.RESPONSES:
@@ -73,7 +65,6 @@ def _description(name):
 
 def _add_choices(parser, name):
     """What a command has beside the parameters of its function."""
-    from imfilt.cli import signatures
     from imfilt.cli.steps import DIRECTIONS, PARTS
 
     group = parser.add_argument_group("the result")
@@ -101,12 +92,10 @@ def _add_choices(parser, name):
 
 
 def _scale(text):
-    from imfilt.cli import kernels
-
     if text == "sum":
         return text
     try:
-        return kernels._tap(text)
+        return kernels.tap(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
@@ -120,8 +109,6 @@ def function_of(name):
 
 def options_of(name):
     """The Options of a command's function."""
-    from imfilt.cli import signatures
-
     return signatures.options_of(function_of(name))
 
 
@@ -191,8 +178,6 @@ def _step_from(words):
     name = catalogue.typed(words[0])
     if name != "conv" and catalogue.family(name) is None:
         raise ValueError(f"there is no step {words[0]!r}{suggestion(words[0])}")
-    from imfilt.cli import signatures
-
     step = StepParser(name)
     signatures.add_options(step, options_of(name))
     _add_choices(step, name)
@@ -245,8 +230,6 @@ def run(name, args):
                 made.error("give a picture, then the steps, as in: imfilt pipe photo.jpg 'gaussian sigma=2 | sobel'")
             steps = steps_from(words.pop())
         else:
-            from imfilt.cli import signatures
-
             extra = {key: getattr(arguments, key, None) for key in EXTRA}
             steps = [step_of(name, signatures.given(arguments), extra)]
         check(chosen, steps, words)
@@ -271,13 +254,11 @@ def check(chosen, steps, words):
         raise ValueError("stdin is there to be read once; give - once")
     if chosen.output == files.STREAM and (len(words) > 1 or chosen.recursive):
         raise ValueError(f"stdout takes one picture, and there are {len(words)} arguments")
-    several = len(words) > 1 or chosen.recursive
-    if (
-        several
-        and chosen.output is not None
-        and not (names.is_folder(chosen.output) or names.is_template(chosen.output) or chosen.recursive)
-    ):
-        raise ValueError(f"{chosen.output} is not a folder, and there are {len(words)} files to write; is a / missing?")
+    one_file = chosen.output is not None and not (names.is_folder(chosen.output) or names.is_template(chosen.output))
+    if one_file and (len(words) > 1 or chosen.recursive):
+        raise ValueError(f"{chosen.output} is not a folder, for several files to write; {chosen.output}/ makes one")
+    if chosen.linear and chosen.range and not steps[-1].is_response:
+        raise ValueError("--range is for edges and other responses where --linear is given")
     if chosen.contrast != 1 and not steps[-1].is_response:
         raise ValueError("--contrast is for edges and other responses; the result of this is a picture")
     if chosen.contrast != 1 and chosen.range == "minmax":
@@ -288,10 +269,3 @@ def check(chosen, steps, words):
         raise ValueError("--direction shows both derivatives of the whole picture, without --mask and --axis")
     if steps[-1].directions and (chosen.per_channel or chosen.range):
         raise ValueError("--direction makes colours of its own, without --per-channel and --range")
-    if (
-        chosen.recursive
-        and chosen.output
-        and not chosen.output.endswith("/")
-        and not (names.is_folder(chosen.output) or names.is_template(chosen.output))
-    ):
-        raise ValueError(f"{chosen.output} is not a folder; {chosen.output}/ makes one")

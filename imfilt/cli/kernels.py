@@ -34,7 +34,7 @@ def parse(text):
     size, colon, body = text.rpartition(":")
     rows = [row for row in body.replace(";", " ").split() if row]
     try:
-        table = [[_tap(one) for one in row.strip(",").split(",")] for row in rows]
+        table = [[tap(one) for one in row.strip(",").split(",")] for row in rows]
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a kernel: {error}; give {HOW}") from None
     if colon:
@@ -87,7 +87,8 @@ def parse_psf(text):
     return spread[radius - cut : radius + cut + 1, radius - cut : radius + cut + 1]
 
 
-def _tap(text):
+def tap(text):
+    """A number, or a fraction such as 1/9; raises ValueError."""
     above, slash, below = text.partition("/")
     try:
         return float(above) / float(below) if slash else float(above)
@@ -129,7 +130,7 @@ def _from_file(path):
 
             return _as_array(json.loads(text), path, np)
         lines = [line.partition("#")[0].replace(",", " ").replace(";", " ").split() for line in text.splitlines()]
-        return _as_array([[_tap(one) for one in line] for line in lines if line], path, np)
+        return _as_array([[tap(one) for one in line] for line in lines if line], path, np)
     except OSError as error:
         reason = (error.strerror or "it cannot be read").lower()
     except argparse.ArgumentTypeError:

@@ -5,9 +5,7 @@ import os
 import re
 import sys
 
-from imfilt.cli.report import one_line
-
-USAGE = 2
+from imfilt.cli.report import USAGE, one_line
 
 
 def columns():

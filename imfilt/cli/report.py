@@ -4,6 +4,7 @@ import os
 import sys
 import time
 
+FAILED, USAGE, NOTHING_TO_DO, INTERRUPTED = 1, 2, 3, 130  # exit statuses
 SHOW_PROGRESS_AFTER = 1.0  # seconds
 BAR = 24  # characters
 

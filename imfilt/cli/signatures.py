@@ -237,7 +237,7 @@ def add_options(parser, options):
 
 def _help(option):
     text = option.help.replace("%", "%%")
-    if option.default not in (None, "") and option.name != "is_real":
+    if option.default not in (None, ""):
         default = option.default
         if isinstance(default, bool):
             default = "yes" if default else "no"

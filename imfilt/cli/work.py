@@ -17,6 +17,8 @@ from imfilt.images.write import save, without_inks
 
 # What may be wrong with a file, beside faults of ours.
 PROBLEMS = (formats.PictureError, files.FileError, OSError, ValueError, TypeError, MemoryError)
+NOTHING_SPENT = {"read": 0.0, "filter": 0.0, "measure": 0.0}  # seconds
+NOTHING_SEEN = {"minimum": np.inf, "maximum": -np.inf, "clipped": 0}
 
 
 def reason(error):
@@ -51,13 +53,10 @@ class Work:
             What --json tells.
         """
         settings, begun = self.settings, time.perf_counter()
-        spent = {"read": 0.0, "filter": 0.0, "measure": 0.0}
-        seen = {"minimum": np.inf, "maximum": -np.inf, "clipped": 0}
+        spent, seen = dict(NOTHING_SPENT), dict(NOTHING_SEEN)
         with self._open(job) as pictures:
             target = self._format(job, pictures)
-            dtype = self._dtype(target, pictures.dtype)
-            frames = 1 if settings.frame is not None else pictures.frames
-            self._check(target, dtype, pictures, frames)
+            frames = self._check(target, pictures)
             if settings.in_place and (frames < pictures.frames or pictures.format == "MPO"):
                 raise files.FileError(
                     "holds several pictures, of which --in-place would leave one; choose a name with -o"
@@ -92,14 +91,10 @@ class Work:
 
     def measure(self, job):
         """The least and the largest number of one file's result."""
-        seen = {"minimum": np.inf, "maximum": -np.inf, "clipped": 0}
+        seen = dict(NOTHING_SEEN)
         with self._open(job) as pictures:
-            target = self._format(job, pictures)
-            dtype = self._dtype(target, pictures.dtype)
-            self._check(target, dtype, pictures, 1 if self.settings.frame is not None else pictures.frames)
-            for _ in self._developed(
-                pictures, formats.FORMATS["NPY"], {"read": 0.0, "filter": 0.0, "measure": 0.0}, seen, measure=True
-            ):
+            self._check(self._format(job, pictures), pictures)
+            for _ in self._developed(pictures, formats.FORMATS["NPY"], dict(NOTHING_SPENT), seen, measure=True):
                 pass
         return {"job": job, **seen}
 
@@ -132,17 +127,20 @@ class Work:
             return None
         return np.dtype(np.uint8) if source.kind == "b" else source
 
-    def _check(self, target, dtype, pictures, frames):
-        """Refuse what the output's format cannot hold before there is work."""
+    def _check(self, target, pictures):
+        """Refuse what the output's format cannot hold before there is work; how many frames it will be."""
+        dtype = self._dtype(target, pictures.dtype)
+        frames = 1 if self.settings.frame is not None else pictures.frames
         channels = {"grey": 1, "rgb": 3, "cmyk": 4}.get(pictures.space, 1)
         if self._reads_grey() or (channels > 1 and any(self.settings.grey_for(step) for step in self.steps)):
             channels = 1
         if self.steps[-1].directions:
             channels = 3
         formats.check_holds(
-            target, dtype=np.dtype(np.float32) if dtype is None else dtype, channels=channels,
+            target, dtype=np.dtype(np.float32) if dtype is None else dtype, channels=channels, inks=channels == 4,
             alpha=pictures.alpha and self.settings.alpha != "drop", frames=frames, size=pictures.size,
         )  # fmt: skip
+        return frames
 
     def _prepared(self, picture, target):
         """A picture as the steps take it."""

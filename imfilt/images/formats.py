@@ -84,7 +84,7 @@ def by_name(text):
     raise PictureError(f"there is no format {text!r}; choose one of {', '.join(one.lower() for one in FORMATS)}")
 
 
-def check_holds(format, *, dtype, channels, alpha, frames, size):
+def check_holds(format, *, dtype, channels, inks, alpha, frames, size):
     """Refuse to write what a format would lose.
 
     Parameters
@@ -93,7 +93,9 @@ def check_holds(format, *, dtype, channels, alpha, frames, size):
     dtype : dtype
         Of the pixels.
     channels : int
-        Without alpha: 1 is grey, 3 colour, 4 the inks of CMYK.
+        Without alpha: 1 is grey, 3 colour.
+    inks : bool
+        The channels are the four of CMYK; a format without inks gets colours.
     alpha : bool
     frames : int
     size : tuple of int
@@ -116,7 +118,7 @@ def check_holds(format, *, dtype, channels, alpha, frames, size):
         refuse("floating point", lambda one: one.floating, ", or --depth 8")
     if dtype.kind != "f" and dtype.itemsize > 1 and not format.deep:
         refuse("16 bits", lambda one: one.deep, ", or --depth 8")
-    if channels not in (1, 3, 4) and format.name != "NPY":
+    if channels not in (1, 3) and not inks and format.name != "NPY":
         raise PictureError(f"{format.name} cannot hold {channels} channels; choose a name in .npy with -o")
     if frames > 1 and not format.frames:
         refuse(f"{frames} frames", lambda one: one.frames, ", or --frame 0")

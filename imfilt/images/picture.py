@@ -13,7 +13,7 @@ class Picture:
     Attributes
     ----------
     pixels : ndarray
-        (H, W) grey, or (H, W, C); uint8, uint16, int32 or floating point.
+        (H, W) grey, or (H, W, C); uint8, uint16 or floating point, and from an array whatever it is.
     alpha : bool
         The last channel is alpha, not premultiplied.
     space : str

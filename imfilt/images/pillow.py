@@ -43,14 +43,9 @@ UPRIGHT = {
 class FromPillow(Pictures):
     """A file that Pillow knows, at least its header."""
 
-    name = ""
-
-    @staticmethod
-    def of(name):
-        return type(name, (FromPillow,), {"name": name})
-
-    def __init__(self, file, max_pixels, upright):
+    def __init__(self, name, file, max_pixels, upright):
         super().__init__(file, max_pixels, upright)
+        self.name = name
         self._png = self._read_png_header() if self.name == "PNG" else None
         if self.name == "WEBP":
             self._check_webp()

@@ -1,7 +1,7 @@
 """PNG, written fast: rows filtered with NumPy, strips deflated on several threads.
 
 Pillow tries every filter on every row, byte by byte, on one thread: 90 ms for the edges of a photograph of 2560x1600
-that are computed in 2. Here a strip chooses its filter from a few of its rows, and is deflated by itself, as pigz does;
+that are computed in 3. Here a strip chooses its filter from a few of its rows, and is deflated by itself, as pigz does;
 its bytes do not depend on the number of threads. Only whole pictures of one frame are written so.
 
 The format: ISO/IEC 15948, https://www.w3.org/TR/png-3/. Deflate in pieces: RFC 1950 and 1951.
@@ -23,7 +23,6 @@ BLOCK_BYTES = 1 << 18  # what is predicted at a time, and all on the way there, 
 FAST = (NONE, SUB, UP, PAETH)
 # Bytes that repeat: below this part of a strip Huffman codes alone are a quarter faster, and nothing larger (measured).
 FEW_REPEATS = 0.1
-LARGEST = 2**31 - 1  # pixels of width or height
 
 
 def write(file, pixels, *, alpha, compression=1, chunks=()):

@@ -5,6 +5,7 @@ optional libraries, or it is refused.
 """
 
 import io
+from functools import partial
 
 from imfilt.images.arrays import FromArray
 from imfilt.images.formats import SHOWN, PictureError
@@ -58,14 +59,15 @@ def open_pictures(source, *, max_pixels=None, upright=True):
 
 
 def _kind(start, file):
+    """What makes Pictures of the file, from its first bytes."""
     file.seek(0)
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
-        return FromPillow.of("WEBP")
+        return partial(FromPillow, "WEBP")
     if start[4:12] in (b"ftypavif", b"ftypavis"):
-        return FromPillow.of("AVIF")
+        return partial(FromPillow, "AVIF")
     for first, name in STARTS:
         if start.startswith(first):
-            return FromArray if name == "NPY" else FromPillow.of(name)
+            return FromArray if name == "NPY" else partial(FromPillow, name)
     if not start:
         raise PictureError("is empty")
     raise PictureError(f"is not a picture in {SHOWN}, or is damaged")

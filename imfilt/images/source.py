@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 
 from PIL import UnidentifiedImageError
@@ -31,7 +32,7 @@ def errors():
         raise PictureError(f"cannot be read: {told(error) or type(error).__name__}") from None
 
 
-class Pictures:
+class Pictures(ABC):
     """What is in a file; pixels are decoded when they are asked for.
 
     Attributes
@@ -70,8 +71,13 @@ class Pictures:
         if width < 1 or height < 1:
             raise PictureError("has no pixels")
 
+    @abstractmethod
     def _frame(self, number, grey):
-        raise NotImplementedError
+        """One frame, as a Picture."""
+
+    @abstractmethod
+    def facts(self):
+        """What the header tells, for people and JSON."""
 
     def read(self, *, grey=False, only=None):
         """Frame by frame.

@@ -5,7 +5,6 @@ import numpy as np
 import imfilt
 from imfilt.images.formats import PictureError
 
-RANGES = ("abs", "shift", "minmax", "raw")
 LINEAR_BITS = 16  # of the table back to bytes: a step of it is 0.05 of a level where sRGB is steepest
 
 

@@ -85,12 +85,9 @@ def _check(format, picture, frames):
     pixels = picture.pixels
     channels = (1 if pixels.ndim == 2 else pixels.shape[2]) - picture.alpha
     check_holds(
-        format, dtype=pixels.dtype, channels=channels, alpha=picture.alpha, frames=frames, size=pixels.shape[1::-1]
+        format, dtype=pixels.dtype, channels=channels, inks=picture.space == "cmyk", alpha=picture.alpha, frames=frames,
+        size=pixels.shape[1::-1],
     )  # fmt: skip
-    if channels == 4 and picture.space != "cmyk" and format.name != "NPY":
-        raise PictureError(
-            f"{format.name} cannot hold 4 channels that are neither inks nor alpha; choose a name in .npy"
-        )
     if not pixels.size:
         raise PictureError("the result has no pixels")
     if format.name != "NPY" and pixels.dtype not in (np.uint8, np.uint16, np.float32, np.float64):
@@ -140,11 +137,13 @@ def _of_one_kind(images, name):
 
 def without_inks(picture):
     """CMYK as RGB, as Pillow does it, for formats that have no inks."""
-    image = Image.frombuffer(
-        "CMYK", picture.pixels.shape[1::-1], np.ascontiguousarray(picture.pixels).tobytes(), "raw", "CMYK", 0, 1
-    )
-    picture.pixels, picture.space = np.asarray(image.convert("RGB")), "rgb"
+    picture.pixels, picture.space = np.asarray(_inks(picture.pixels).convert("RGB")), "rgb"
     return picture
+
+
+def _inks(pixels):
+    """As Pillow has them; four channels would be RGBA to it."""
+    return Image.frombytes("CMYK", pixels.shape[1::-1], np.ascontiguousarray(pixels).tobytes())
 
 
 def _image(picture, name):
@@ -152,10 +151,7 @@ def _image(picture, name):
     pixels = np.ascontiguousarray(picture.pixels)
     if pixels.dtype == np.float64:
         pixels = pixels.astype(np.float32)  # which is all that Pillow knows
-    if picture.space == "cmyk":
-        image = Image.frombuffer("CMYK", pixels.shape[1::-1], pixels.tobytes(), "raw", "CMYK", 0, 1)
-    else:
-        image = Image.fromarray(pixels)
+    image = _inks(pixels) if picture.space == "cmyk" else Image.fromarray(pixels)
     if image.mode == "LA" and name in ("GIF", "AVIF"):  # which would lose the alpha
         image = image.convert("RGBA")
     image.info.update(picture.about)
