@@ -234,7 +234,7 @@ def test_help_into_a_closed_pipe_is_no_traceback(tmp_path):
         (["kernel", "x"], "not a kernel"),
         (["kernel", "1", "--size", "big"], "1920x1080"),
         (["completion", "csh"], "csh"),
-        (["help", "sobl"], "sobl"),
+        (["help", "sobl"], "no command 'sobl'; did you mean sobel?"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_status_2(tmp_path, arguments, words):

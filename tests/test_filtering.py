@@ -525,6 +525,15 @@ def test_help_of_every_command(name, capsys):
     assert len(text.splitlines()) > 5
 
 
+def test_help_alone_is_the_overview_and_understands_names(capsys):
+    run("help")
+    text = capsys.readouterr().out
+    run("--help")
+    assert capsys.readouterr().out == text
+    run("help", "sobel_h")
+    assert "usage: imfilt sobel-h" in capsys.readouterr().out
+
+
 def test_help_shows_kernels(capsys):
     run("help", "scharr")
     text = capsys.readouterr().out

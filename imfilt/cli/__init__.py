@@ -104,9 +104,7 @@ def _run(argv):
     else:
         if os.path.exists(word):
             return refuse(f"give a command first, as in: imfilt sobel {word}")
-        from imfilt.cli.filtering import suggestion
-
-        return refuse(f"there is no command {word!r}{suggestion(word)}")
+        return refuse(f"there is no command {word!r}{catalogue.suggestion(word)}")
     return import_module(f"imfilt.cli.{place}").run(name, args)
 
 

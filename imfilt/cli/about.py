@@ -29,11 +29,24 @@ def run(name, args):
         The exit status.
     """
     made = parser(name)
+    if name == "help":
+        if not args:
+            return _overview()
+        args = [catalogue.typed(args[0]), *args[1:]]
+        if not args[0].startswith("-") and args[0] not in catalogue.names():
+            made.error(f"there is no command {args[0]!r}{catalogue.suggestion(args[0])}")
     if name == "kernel":  # taps may begin with a minus; what holds a blank is no option
         args = [f" {one}" if re.match(r"-\.?[0-9]", one) else one for one in args]
     return {
         "kernel": _kernel, "info": _info, "list": _list, "help": _help, "completion": _completion,
     }[name](made.parse_known_args(args) if name == "help" else made.parse_args(args), made)  # fmt: skip
+
+
+def _overview():
+    from imfilt.cli import overview
+
+    print(overview(), end="")
+    return 0
 
 
 def parser(name):

@@ -80,3 +80,11 @@ def family(name):
 def names():
     """Every command."""
     return [*(name for names in families().values() for name in names), *OTHERS]
+
+
+def suggestion(word):
+    """What may have been meant."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(typed(word.lower()), names(), 1)
+    return f"; did you mean {found[0]}?" if found else "; imfilt list tells all"

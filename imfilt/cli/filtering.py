@@ -177,7 +177,7 @@ def _step_from(words):
         raise ValueError("a step is empty; steps are apart by |, as in 'gaussian sigma=2 | sobel'")
     name = catalogue.typed(words[0])
     if name != "conv" and catalogue.family(name) is None:
-        raise ValueError(f"there is no step {words[0]!r}{suggestion(words[0])}")
+        raise ValueError(f"there is no step {words[0]!r}{catalogue.suggestion(words[0])}")
     step = StepParser(name)
     signatures.add_options(step, options_of(name))
     _add_choices(step, name)
@@ -202,14 +202,6 @@ def _step_from(words):
             args.append(f"{flag}={value}" if equals else flag)
     arguments = step.parse_args(args)
     return step_of(name, signatures.given(arguments), {key: getattr(arguments, key, None) for key in EXTRA})
-
-
-def suggestion(word):
-    """What may have been meant."""
-    from difflib import get_close_matches
-
-    found = get_close_matches(catalogue.typed(word.lower()), catalogue.names(), 1)
-    return f"; did you mean {found[0]}?" if found else "; imfilt list tells all"
 
 
 def run(name, args):
