@@ -660,3 +660,15 @@ def test_a_fault_of_one_file_leaves_the_others(monkeypatch, capsys):
     run("box", "-q", "colour.png", "grey.png", status=1)
     assert "imfilt: colour.png: imfilt is at fault, please report: KeyError: 'oh'" in capsys.readouterr().err
     assert os.path.exists("grey.box.png")
+
+
+def test_strip_leaves_out_the_resolution_of_every_page():
+    page = Image.fromarray(GREY)
+    page.save("pages.tif", save_all=True, append_images=[page, page], dpi=(300, 300))
+    run("box", "pages.tif", "-o", "kept.tif")
+    run("box", "--strip", "pages.tif", "-o", "bare.tif")
+    for name, dpi in [("kept.tif", 300), ("bare.tif", None)]:
+        with Image.open(name) as image:
+            for number in range(3):
+                image.seek(number)
+                assert image.tag_v2.get(282) == dpi

@@ -1387,3 +1387,16 @@ def test_bits_of_all_samples_written_once(tmp_path):
     at = data.index(struct.pack("<HH", 258, 3))  # bits of a sample: one number for three
     struct.pack_into("<IHH", data, at + 4, 1, 16, 0)
     assert_pixels(bytes(data), DEEP_PIXELS["rgb"])
+
+
+def test_webp_keeps_the_alpha_of_what_is_black(tmp_path, photo):
+    """libwebp may write frames with what is hidden as black, and no sign of alpha."""
+    frames = []
+    for half in np.indices((20, 20)) < 10:
+        pixels = np.dstack([photo[:20, :20], half.astype(np.uint8) * 255])
+        pixels[~half] = 0
+        frames.append(Picture(pixels, alpha=True, space="rgb", about={"duration": 50}))
+    found = frames_of(written(tmp_path / "a.webp", *frames, kept=Kept()))
+    assert len(found) == 2
+    for picture, pixels in zip(frames, found, strict=True):
+        np.testing.assert_array_equal(pixels, picture.pixels)
