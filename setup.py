@@ -26,11 +26,12 @@ MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower()
 # Contraction off: the same bits from every build. No errno and no traps let the compiler
 # vectorise roots and clipping; neither changes a result, and nothing here links
 # crtfastmath, which would switch off denormals for the whole process.
+# Scratch memory holds bytes, numbers and pointers, whatever a loop needs: no strict aliasing.
 # What Cython calls inline is written to be: constants that it is called with choose its loops.
 INLINE = ("CYTHON_INLINE", "inline __attribute__((always_inline))")
 GENERATED = "build/cython"
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-         "-fno-inline-functions-called-once", "-fvisibility=hidden", "-Wno-psabi",
+         "-fno-inline-functions-called-once", "-fno-strict-aliasing", "-fvisibility=hidden", "-Wno-psabi",
          "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
 DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False}  # fmt: skip

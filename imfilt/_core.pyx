@@ -8,18 +8,21 @@ imfilt/_engine/twin.py.
 """
 
 cimport numpy as cnp
-from libc.math cimport fabs
+from libc.math cimport fabs, rint
 from libc.stdlib cimport free, malloc, realloc
 from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS, divide_bytes, fir_rows,
-                           gradient_row, largest, lift, mix_tile, norm_row, periodic_rows, reciprocal, round_bytes,
+from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS, even_rows, fir_rows,
+                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels,
+                           norm_row,
+                           periodic_rows, reciprocal, scaled_bytes,
                            scaled_sum, shuffle_f32, SHUFFLES, slide, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT,
-                           sum_along, sum_upwards, suppress_row, term_rows, Tile, TILE_PIXELS, vec, VECTOR_BYTES, vf32,
-                           vf64, widen_sums, window_levels, window_sums)
-from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, indices, kind_of, lined, load_row,
+                           sum_few, sum_upwards, sums_from_left, suppress_row,
+                           term_rows, Tile, TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_rows, widen_bytes,
+                           window_levels, window_sums)
+from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, indices, kind_of, lined, load_row,
                             make_line, padded, parity, pick, prepare, read_parts, read_row, row_bytes, same_channels,
                             scratch, spread, steps_once, stream_bytes, Sweep, sweep, take, taps)
 
@@ -30,6 +33,16 @@ cdef enum:
 
 
 LANES = VECTOR_BYTES // 4  # numbers of single precision in a vector: what packed weights depend on
+
+
+# One copy of each for all loops, not inlined: they are large, and run once in a call.
+
+cdef int opened(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame, Py_ssize_t y0, Py_ssize_t y1) except -1:
+    return prepare(s, src, dst, frame, y0, y1)
+
+
+cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
+    return sweep(s, work, load, begin, make)
 
 
 # ---- separable: columns of taps, then rows of taps -------------------------------
@@ -52,7 +65,9 @@ ctypedef struct Separable:
     char* whole                        # block lines before they are taken apart into phases
     Py_ssize_t whole_step
     const char** picks                 # a pointer for each tap of each line
-    const char** sources               # and for each tap of the rows
+    int16_t* small                     # all weights, columns first, where sums of bytes fit into 16 bits
+    Py_ssize_t* places                 # where in `middle` each tap of the rows reads for the first line
+    const char** sources               # and a pointer to that, for the line at hand
 
 
 cdef inline void take_apart(const char* src, Py_ssize_t step, char* dst, Py_ssize_t channels, Py_ssize_t pixels,
@@ -95,18 +110,63 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
 cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                          bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    cdef Py_ssize_t r, t, c
-    for r in range(k.terms):
-        for t in range(k.wide[r], k.wide[r + 1]):
-            c = k.along[t]
-            k.sources[t] = (k.middle + ((r * k.phases + c % s.stride_x) * s.block + i) * k.middle_step
-                            + c // s.stride_x * s.cell)
+    cdef Py_ssize_t t
+    for t in range(k.wide[k.terms]):
+        k.sources[t] = k.middle + k.places[t] + i * k.middle_step
     if k.terms == 1:
         fir_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, stream,
                  <char*>out, 0, NULL, nbytes)
     else:
         term_rows(k.sources, k.wide, k.parities, k.terms, <const vec*>k.row_weights, <const vec*>s.scaled, stream,
                   <char*>out, nbytes)
+
+
+# Bytes under small whole taps: sums are exact in 16 bits, twice as many in a vector, and the ring holds bytes.
+
+cdef void small_block(Sweep* s, void* work, const char** rows, Py_ssize_t count, Py_ssize_t nbytes) noexcept nogil:
+    cdef Separable* k = <Separable*>work
+    cdef Py_ssize_t i, t, n = k.tall[1]
+    for i in range(count):
+        for t in range(n):
+            k.picks[t] = rows[i + k.down[t]]
+        whole_rows(<const uint8_t**>k.picks, k.small, n, parity(k.column, n), 1, <int16_t*>k.whole,
+                   <int16_t*>(k.middle + i * k.middle_step), nbytes // 4 + (s.columns - 1) * s.channels)
+
+
+cdef void small_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                     bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Separable* k = <Separable*>work
+    cdef Py_ssize_t t, n = k.wide[1]
+    cdef char* line = k.whole + k.whole_step if stream else out
+    for t in range(n):
+        k.sources[t] = k.middle + i * k.middle_step + k.along[t] * s.channels * 2
+    whole_rows(<const int16_t**>k.sources, k.small + k.tall[1], n, k.parity, <float>s.scale, <int16_t*>k.whole,
+               <float*>line, nbytes // 4)
+    if stream:
+        stream_bytes(line, out, nbytes)
+
+
+cdef inline double first_weight(const double* weights, Py_ssize_t count) noexcept nogil:
+    """The weight of the first product of a sum: if that is positive, a sum of 0 is never -0."""
+    return weights[count // 2] if parity(weights, count) > 0 else weights[0]
+
+
+cdef inline bint is_small(Separable* k, Sweep* s, const double* row, cnp.ndarray src):
+    cdef Py_ssize_t t
+    cdef double column_sum = 0, row_sum = 0
+    if (s.wide or s.itemsize != 1 or kind_of(src) not in (b"u", b"b") or k.terms > 1 or max(s.stride_x, s.stride_y) > 1
+            or (s.mode == CONSTANT and not (0 <= s.cval <= 255 and s.cval == <int>s.cval))):
+        return False
+    for t in range(k.tall[1]):
+        if k.column[t] != rint(k.column[t]):
+            return False
+        column_sum += fabs(k.column[t])
+    for t in range(k.wide[1]):
+        if row[t] != rint(row[t]):
+            return False
+        row_sum += fabs(row[t])
+    return (column_sum * max(row_sum, 1) * 255 <= 32767 and first_weight(k.column, k.tall[1]) > 0
+            and first_weight(row, k.wide[1]) > 0)
 
 
 cdef inline Py_ssize_t starts(const Py_ssize_t* first, Py_ssize_t sets) except -1:
@@ -133,11 +193,12 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef Sweep s
     cdef Separable k
     cdef int status = -1
-    cdef Py_ssize_t t, columns, rows
+    cdef Py_ssize_t r, t, columns, rows
+    cdef bint small
     cdef const double* given
     cdef char* memory
     cdef char* left
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     same_channels(&s)
     k.terms = cnp.PyArray_SIZE(tall) - 1
     k.tall, k.wide = indices(tall, k.terms + 1), indices(wide, k.terms + 1)
@@ -160,36 +221,53 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     k.parity = parity(given, rows)
     s.in_place = (s.stride_x == 1 and s.packed and kind_of(src) == b"f" and s.itemsize == s.size
                   and s.width * s.pixel >= IN_PLACE_BYTES)
+    small = is_small(&k, &s, given, src)
+    if small:
+        s.pixel = s.channels
+        s.read = copy_bytes
+        arrange(&s, 1, s.pixel, 1, 1, 1)
     # A line is made from whole rows, and then taken apart: strides cost that once for each line, not for each row.
     if s.stride_x > 1:
         arrange(&s, 1, s.pixel, s.stride_x * s.size, 1, s.channels)
     with nogil:
         k.middle_step = k.whole_step = s.line_step
         memory = scratch(lined(k.terms * k.phases * s.block * k.middle_step) + lined(columns * VECTOR_BYTES)
-                         + lined(s.block * k.whole_step if s.stride_x > 1 else 0)
-                         + lined(rows * VECTOR_BYTES)
+                         + lined(s.block * k.whole_step if s.stride_x > 1 else 2 * k.whole_step if small else 0)
+                         + lined((columns + rows) * <Py_ssize_t>sizeof(int16_t)) + lined(rows * VECTOR_BYTES)
                          + lined(s.block * k.tallest * <Py_ssize_t>sizeof(void*))
-                         + lined(rows * <Py_ssize_t>sizeof(void*)) + lined(k.terms * <Py_ssize_t>sizeof(int)))
+                         + 2 * lined(rows * <Py_ssize_t>sizeof(void*)) + lined(k.terms * <Py_ssize_t>sizeof(int)))
         left = memory
         if memory != NULL:
             k.middle = take(&left, k.terms * k.phases * s.block * k.middle_step)
-            k.whole = take(&left, s.block * k.whole_step if s.stride_x > 1 else 0)
+            k.whole = take(&left, s.block * k.whole_step if s.stride_x > 1 else 2 * k.whole_step if small else 0)
+            k.small = <int16_t*>take(&left, (columns + rows) * <Py_ssize_t>sizeof(int16_t))
             k.column_weights = take(&left, columns * VECTOR_BYTES)
             k.row_weights = take(&left, rows * VECTOR_BYTES)
             k.picks = <const char**>take(&left, s.block * k.tallest * <Py_ssize_t>sizeof(void*))
             k.sources = <const char**>take(&left, rows * <Py_ssize_t>sizeof(void*))
+            k.places = <Py_ssize_t*>take(&left, rows * <Py_ssize_t>sizeof(Py_ssize_t))
+            for r in range(k.terms):
+                for t in range(k.wide[r], k.wide[r + 1]):
+                    k.places[t] = ((r * k.phases + k.along[t] % s.stride_x) * s.block * k.middle_step
+                                   + k.along[t] // s.stride_x * s.cell)
             k.parities = <int*>take(&left, k.terms * <Py_ssize_t>sizeof(int))
             for t in range(k.terms):
                 k.parities[t] = parity(given + k.wide[t], k.wide[t + 1] - k.wide[t])
-            if s.wide:
+            if small:
+                for t in range(columns):
+                    k.small[t] = <int16_t>k.column[t]
+                for t in range(rows):
+                    k.small[columns + t] = <int16_t>given[t]
+                status = swept(&s, &k, read_row, small_block, small_line)
+            elif s.wide:
                 spread(k.column, columns, <vf64*>k.column_weights)
                 spread(given, rows, <vf64*>k.row_weights)
-                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf64],
+                status = swept(&s, &k, read_row, <begin_block>separable_block[vf64],
                                <make_line>separable_line[vf64])
             else:
                 spread(k.column, columns, <vf32*>k.column_weights)
                 spread(given, rows, <vf32*>k.row_weights)
-                status = sweep(&s, &k, read_row, <begin_block>separable_block[vf32],
+                status = swept(&s, &k, read_row, <begin_block>separable_block[vf32],
                                <make_line>separable_line[vf32])
         free(memory)
     if status < 0:
@@ -256,12 +334,9 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
 
 ctypedef struct Bytes:
     uint16_t* columns          # sums of the rows of a window
-    char* sums                 # and of its columns, first as they are
+    uint32_t* sums             # of those, from the left
     char* narrowed             # a line before streaming
-    char* levels
-    Py_ssize_t level_step
-    uint16_t multiplier        # to divide by the number of pixels, see `reciprocal`
-    int shift
+    Mean mean
     char* ring
 
 
@@ -286,17 +361,12 @@ cdef void bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_s
         bytes_line(s, work, rows, y, i, count, False, k.narrowed, 0, nbytes)
         stream_bytes(k.narrowed, out, nbytes)
         return
-    if s.rows * s.columns * 255 <= 65535:
-        sum_along(k.columns + x, <uint16_t*>k.sums, s.columns, s.channels, nbytes)
-        if k.shift >= 0:
-            divide_bytes(<const uint16_t*>k.sums, s.rows * s.columns, k.multiplier, k.shift, <uint8_t*>out, nbytes)
-        else:
-            round_bytes(<const uint16_t*>k.sums, <float>s.scale, <uint8_t*>out, nbytes)
+    if s.columns in (3, 5) and s.rows * s.columns * 255 <= 65535:
+        sum_few(k.columns + x, s.columns, s.channels, <uint16_t*>k.sums, nbytes)
+        mean_bytes(<uint16_t*>k.sums, &k.mean, <uint8_t*>out, nbytes)
         return
-    widen_sums(k.columns + x, <float*>k.sums, nbytes + (s.columns - 1) * s.channels)
-    window_sums(k.sums, k.levels, k.level_step, s.columns, 4 * s.channels, k.sums, padded(4 * nbytes),
-                (<const vf32*>s.scale_vector)[0])
-    round_bytes(<const float*>k.sums, <float>s.scale, <uint8_t*>out, nbytes)
+    sums_from_left(k.columns + x, k.sums, s.channels, nbytes + (s.columns - 1) * s.channels)
+    scaled_bytes(k.sums + s.columns * s.channels, k.sums, k.mean.scale, <uint8_t*>out, nbytes)
 
 
 cdef inline bint takes_bytes(Sweep* s, cnp.ndarray src, cnp.ndarray dst):
@@ -314,26 +384,24 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
     cdef int status = -1
     cdef char* memory
     cdef char* left
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     same_channels(&s)
     if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: box has no steps")
     if takes_bytes(&s, src, dst):
         as_bytes(&s)
         with nogil:
-            b.level_step = 4 * s.ring_step
-            b.shift = -1
+            b.mean.scale, b.mean.shift = <float>s.scale, -1
             if fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9:
-                b.shift = reciprocal(s.rows * s.columns, &b.multiplier)
-            memory = scratch(3 * s.ring_step + (2 + window_levels(s.columns)) * b.level_step)
+                reciprocal(s.rows * s.columns, &b.mean)
+            memory = scratch(7 * s.ring_step)
             left = memory
             if memory != NULL:
                 b.columns = <uint16_t*>take(&left, 2 * s.ring_step)
-                b.sums = take(&left, 2 * b.level_step)
+                b.sums = <uint32_t*>take(&left, 4 * s.ring_step)
                 b.narrowed = take(&left, s.ring_step)
-                b.levels = take(&left, window_levels(s.columns) * b.level_step)
                 b.ring = NULL
-                status = sweep(&s, &b, bytes_row, NULL, bytes_line)
+                status = swept(&s, &b, bytes_row, NULL, bytes_line)
             free(memory)
         if status < 0:
             raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -349,9 +417,9 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
             k.block = <char**>take(&left, s.rows * <Py_ssize_t>sizeof(void*))
             k.ring = NULL
             if s.wide:
-                status = sweep(&s, &k, <load_row>box_row[vf64], NULL, <make_line>box_line[vf64])
+                status = swept(&s, &k, <load_row>box_row[vf64], NULL, <make_line>box_line[vf64])
             else:
-                status = sweep(&s, &k, <load_row>box_row[vf32], NULL, <make_line>box_line[vf32])
+                status = swept(&s, &k, <load_row>box_row[vf32], NULL, <make_line>box_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -410,7 +478,7 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef int status = -1
     cdef char* memory
     cdef char* left
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     same_channels(&s)
     cdef const double* even = taps(smooth, s.rows)
     cdef const double* odd = taps(difference, s.columns)
@@ -433,11 +501,11 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             if s.wide:
                 spread(even, s.rows, <vf64*>k.smooth_weights)
                 spread(odd, s.rows, <vf64*>k.difference_weights)
-                status = sweep(&s, &k, read_row, NULL, <make_line>gradient_line[vf64])
+                status = swept(&s, &k, read_row, NULL, <make_line>gradient_line[vf64])
             else:
                 spread(even, s.rows, <vf32*>k.smooth_weights)
                 spread(odd, s.rows, <vf32*>k.difference_weights)
-                status = sweep(&s, &k, read_row, NULL, <make_line>gradient_line[vf32])
+                status = swept(&s, &k, read_row, NULL, <make_line>gradient_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -729,7 +797,7 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
     cdef char* memory
     cdef char* left
     cdef Py_ssize_t grain
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     steps_once(&s)
     direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
     if k.sets != s.up_y * s.up_x:
@@ -752,10 +820,10 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
         if memory != NULL:
             if s.wide:
                 direct_fill(&k, &s, &left, s.up_x + 1, <double>0)
-                status = sweep(&s, &k, read_parts, NULL, <make_line>direct_line[vf64])
+                status = swept(&s, &k, read_parts, NULL, <make_line>direct_line[vf64])
             else:
                 direct_fill(&k, &s, &left, s.up_x + 1, <float>0)
-                status = sweep(&s, &k, read_parts, NULL, <make_line>direct_line[vf32])
+                status = swept(&s, &k, read_parts, NULL, <make_line>direct_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -780,7 +848,7 @@ def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray 
     cdef int status = -1
     cdef char* memory
     cdef char* left
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
     if k.sets != 2 or k.kinds != 1 or s.picks != NULL or max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: norm takes two sets of taps, and no steps")
@@ -790,10 +858,10 @@ def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray 
         if memory != NULL:
             if s.wide:
                 direct_fill(&k, &s, &left, 2, <double>0)
-                status = sweep(&s, &k, read_row, NULL, <make_line>norm_line[vf64])
+                status = swept(&s, &k, read_row, NULL, <make_line>norm_line[vf64])
             else:
                 direct_fill(&k, &s, &left, 2, <float>0)
-                status = sweep(&s, &k, read_row, NULL, <make_line>norm_line[vf32])
+                status = swept(&s, &k, read_row, NULL, <make_line>norm_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -822,7 +890,7 @@ def strongest(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.nda
     cdef int status = -1
     cdef char* memory
     cdef char* left
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
     if k.kinds != 1 or s.picks != NULL or max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: strongest takes sets of taps, and no steps")
@@ -832,10 +900,10 @@ def strongest(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.nda
         if memory != NULL:
             if s.wide:
                 direct_fill(&k, &s, &left, 2, <double>0)
-                status = sweep(&s, &k, read_row, NULL, <make_line>strongest_line[vf64])
+                status = swept(&s, &k, read_row, NULL, <make_line>strongest_line[vf64])
             else:
                 direct_fill(&k, &s, &left, 2, <float>0)
-                status = sweep(&s, &k, read_row, NULL, <make_line>strongest_line[vf32])
+                status = swept(&s, &k, read_row, NULL, <make_line>strongest_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -1015,7 +1083,7 @@ def mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray o
     cdef int status = -1
     cdef Py_ssize_t t
     cdef char* memory
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     steps_once(&s)
     k.sets = cnp.PyArray_SIZE(first) - 1
     k.first = indices(first, k.sets + 1)
@@ -1046,9 +1114,9 @@ def mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray o
         if memory != NULL:
             k.at = <const char**>memory
             if s.wide:
-                status = sweep(&s, &k, read_row, NULL, <make_line>mix_line[vf64])
+                status = swept(&s, &k, read_row, NULL, <make_line>mix_line[vf64])
             else:
-                status = sweep(&s, &k, read_row, NULL, <make_line>mix_line[vf32])
+                status = swept(&s, &k, read_row, NULL, <make_line>mix_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -1069,7 +1137,7 @@ def depthwise_mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp
     cdef char* memory
     cdef char* left
     cdef Py_ssize_t[2] one = [0, 1]
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     if channels < 1:
         raise ValueError("core: channels must be positive")
     direct_arguments(&d, &s, offsets, weights, first, picks, channels)
@@ -1091,9 +1159,9 @@ def depthwise_mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp
             k.middle = d.lines
             k.at = <const char**>take(&left, sizeof(void*))
             if s.wide:
-                status = sweep(&s, &k, read_parts, NULL, <make_line>depthwise_mix_line[vf64])
+                status = swept(&s, &k, read_parts, NULL, <make_line>depthwise_mix_line[vf64])
             else:
-                status = sweep(&s, &k, read_parts, NULL, <make_line>depthwise_mix_line[vf32])
+                status = swept(&s, &k, read_parts, NULL, <make_line>depthwise_mix_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -1237,7 +1305,7 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef char* memory
     cdef char* left
     cdef Py_ssize_t periods
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     same_channels(&s)
     cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
     cdef const double* down = taps(column, column_count)
@@ -1273,11 +1341,11 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             if s.wide:
                 spread(down, column_count, <vf64*>k.column_weights)
                 spread(along, row_count, <vf64*>k.row_weights)
-                status = sweep(&s, &k, <load_row>resample_row[vf64], NULL, <make_line>resample_line[vf64])
+                status = swept(&s, &k, <load_row>resample_row[vf64], NULL, <make_line>resample_line[vf64])
             else:
                 spread(down, column_count, <vf32*>k.column_weights)
                 spread(along, row_count, <vf32*>k.row_weights)
-                status = sweep(&s, &k, <load_row>resample_row[vf32], NULL, <make_line>resample_line[vf32])
+                status = swept(&s, &k, <load_row>resample_row[vf32], NULL, <make_line>resample_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -1344,7 +1412,7 @@ def blend(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef char* memory
     cdef char* left
     cdef Py_ssize_t periods, t
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     same_channels(&s)
     cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
     cdef const double* down = taps(column, column_count)
@@ -1391,10 +1459,113 @@ def blend(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                 if status:
                     break
             if status == 0:
-                status = sweep(&s, &k, blend_row, NULL, blend_line)
+                status = swept(&s, &k, blend_row, NULL, blend_line)
         free(memory)
     if status == -2:
         raise ValueError("core: blend takes four taps at most")
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- even: separable for even weights, from bytes to bytes, in whole numbers ------------
+
+cdef enum:
+    ONE = 32768                # the sum of the weights
+    MIDDLE = 16320             # half of 255 levels, of which 128 parts are kept between columns and rows
+
+
+ctypedef struct Even:
+    Py_ssize_t tall, wide      # radii
+    int32_t* column_weights    # two by two, see even_rows
+    int32_t* row_weights
+    uint8_t* source            # a row as it was read
+    char* middle               # a line between columns and rows
+    int16_t* line              # a line before it is narrowed
+    uint8_t* narrowed          # and before streaming
+    const char** along
+
+
+cdef void even_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil:
+    cdef Even* k = <Even*>work
+    read_row(s, NULL, y, pixels, <char*>k.source)
+    widen_bytes(k.source, <int16_t*>ring_row, pixels * s.channels)
+
+
+cdef void even_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                    bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Even* k = <Even*>work
+    cdef Py_ssize_t t
+    even_rows(rows + i, k.column_weights, k.tall, 128 - MIDDLE * 256, 8, <int16_t*>k.middle,
+              nbytes + (s.columns - 1) * s.channels)
+    for t in range(s.columns):
+        k.along[t] = k.middle + 2 * t * s.channels
+    even_rows(k.along, k.row_weights, k.wide, MIDDLE * ONE + (1 << 21), 22, k.line, nbytes)
+    narrow_levels(k.line, k.narrowed if stream else <uint8_t*>out, nbytes)
+    if stream:
+        stream_bytes(<char*>k.narrowed, out, nbytes)
+
+
+cdef inline int even_weights(const double* weights, Py_ssize_t count) except -1:
+    cdef Py_ssize_t t
+    cdef double sum = 0
+    for t in range(count):
+        if not 0 <= weights[t] < ONE or weights[t] != rint(weights[t]):
+            raise ValueError("core: weights of 15 bits are needed")
+        sum += weights[t]
+    if parity(weights, count) <= 0 or sum != ONE:
+        raise ValueError("core: even weights that sum to 2**15 are needed")
+    return 0
+
+
+cdef inline int32_t* by_two(const double* weights, Py_ssize_t radius, char** left) noexcept nogil:
+    """From the outside in; the one in the middle is the second of the last two."""
+    cdef Py_ssize_t t
+    cdef int32_t* pairs = <int32_t*>take(left, (radius // 2 + 1) * 4)
+    for t in range(radius):
+        pairs[t // 2] |= <int32_t>weights[t] << (16 if t % 2 else 0)
+    pairs[radius // 2] |= <int32_t>weights[radius] << 16
+    return pairs
+
+
+def even(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
+         cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the correlation with column x row, from bytes to bytes, in whole numbers.
+
+    Both are even weights in parts of 2**15, which they sum to. Sums down the columns are rounded to 1/128 of a level.
+    """
+    cdef Sweep s
+    cdef Even k
+    cdef int status = -1
+    cdef char* memory
+    cdef char* left
+    opened(&s, src, dst, frame, y0, y1)
+    same_channels(&s)
+    cdef const double* down = taps(column, s.rows)
+    cdef const double* along = taps(row, s.columns)
+    even_weights(down, s.rows)
+    even_weights(along, s.columns)
+    if s.itemsize != 1 or kind_of(src) != b"u" or s.dst_itemsize != 1 or kind_of(dst) != b"u" or s.clipped:
+        raise TypeError("core: even takes and makes bytes")
+    if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
+        raise ValueError("core: even has no steps")
+    as_bytes(&s)
+    arrange(&s, 1, s.pixel, 2, 1, 1)
+    s.ring_step = row_bytes(s.span * s.pixel * 2)
+    with nogil:
+        k.tall, k.wide = s.rows // 2, s.columns // 2
+        memory = scratch(lined(4 * s.rows) + lined(4 * s.columns) + lined(s.ring_step) + 2 * lined(s.line_step)
+                         + lined(2 * s.line_step) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+        left = memory
+        if memory != NULL:
+            k.column_weights = by_two(down, k.tall, &left)
+            k.row_weights = by_two(along, k.wide, &left)
+            k.source = <uint8_t*>take(&left, s.ring_step)
+            k.middle = take(&left, 2 * s.line_step)
+            k.line = <int16_t*>take(&left, s.line_step)
+            k.narrowed = <uint8_t*>take(&left, s.line_step)
+            k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
+            status = swept(&s, &k, even_row, NULL, even_line)
+        free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
 
@@ -1452,7 +1623,7 @@ def suppress(cnp.ndarray src not None, cnp.ndarray dst not None, frame, double l
     cdef int status = -1
     cdef char* memory
     cdef char* left
-    prepare(&s, src, dst, frame, y0, y1)
+    opened(&s, src, dst, frame, y0, y1)
     same_channels(&s)
     if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1 or s.channels != 1 or s.rows != 5 or s.columns != 5:
         raise ValueError("core: suppress takes a grey image, five rows and columns, and has no steps")
@@ -1467,9 +1638,9 @@ def suppress(cnp.ndarray src not None, cnp.ndarray dst not None, frame, double l
             k.magnitude = take(&left, 3 * k.step)
             k.ring = NULL
             if s.wide:
-                status = sweep(&s, &k, <load_row>suppress_load[vf64], NULL, <make_line>suppress_line[vf64])
+                status = swept(&s, &k, <load_row>suppress_load[vf64], NULL, <make_line>suppress_line[vf64])
             else:
-                status = sweep(&s, &k, <load_row>suppress_load[vf32], NULL, <make_line>suppress_line[vf32])
+                status = swept(&s, &k, <load_row>suppress_load[vf32], NULL, <make_line>suppress_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")

@@ -26,6 +26,11 @@ cdef extern from "_simd.h" nogil:
     bint expected(bint condition)
     const bint SHUFFLES
     int16_t share(int16_t a, int16_t b)
+    Py_ssize_t quotient_bytes(const uint16_t* sums, uint16_t half, uint16_t multiplier, int shift, uint8_t* out,
+                              Py_ssize_t n)
+    void even_rows(const char** rows, const int32_t* weights, Py_ssize_t radius, int32_t bias, int shift, int16_t* out,
+                   Py_ssize_t n)
+    void sums_from_left(const uint16_t* src, uint32_t* out, Py_ssize_t step, Py_ssize_t n)
     vf32 shuffle_f32(vf32 a, vf32 b, const int32_t* at)
     const Py_ssize_t STREAM_ALIGNMENT
     const Py_ssize_t TILE_PIXELS
@@ -133,16 +138,9 @@ cdef inline void any_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, cons
         plain_sum(taps, x, VECTOR_BYTES, count, weights, scale, stream, out + x, VECTOR_BYTES, width)
 
 
-cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
-                          Py_ssize_t count, const vec* weights, int parity, const vec* scale, bint stream,
-                          char* out, Py_ssize_t out_step, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
-    """Weighted sums over `count` rows, for `lines` output rows; times `scale` unless NULL.
-
-    Output line i uses taps[i * step : i * step + count]. Columns are the outer loop, so
-    that a column of input blocks stays in the first-level cache for all the lines. Exactly
-    `nbytes` are written, one vector at least: the last vector may overlap the one before. Memory at `ahead` is
-    asked for, unless it is NULL.
-    """
+cdef inline void fir_lines(const char** taps, Py_ssize_t step, Py_ssize_t lines,
+                           Py_ssize_t count, const vec* weights, int parity, const vec* scale, bint stream,
+                           char* out, Py_ssize_t out_step, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
     cdef Py_ssize_t x = 0, i, block = 4 * VECTOR_BYTES
     while x + block <= nbytes:
         if ahead != NULL:
@@ -158,6 +156,26 @@ cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
     if x < nbytes:
         for i in range(lines):
             any_sum(taps + i * step, nbytes - VECTOR_BYTES, count, weights, parity, scale, False, out + i * out_step, 1)
+
+
+cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
+                          Py_ssize_t count, const vec* weights, int parity, const vec* scale, bint stream,
+                          char* out, Py_ssize_t out_step, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
+    """Weighted sums over `count` rows, for `lines` output rows; times `scale` unless NULL.
+
+    Output line i uses taps[i * step : i * step + count]. Columns are the outer loop, so
+    that a column of input blocks stays in the first-level cache for all the lines. Exactly
+    `nbytes` are written, one vector at least: the last vector may overlap the one before. Memory at `ahead` is
+    asked for, unless it is NULL.
+    """
+    if lines == 1 and count == 3:  # constants, so that the compiler unrolls
+        fir_lines(taps, step, 1, 3, weights, parity, scale, stream, out, out_step, ahead, nbytes)
+    elif parity > 0 and count == 5:
+        fir_lines(taps, step, lines, 5, weights, 1, scale, stream, out, out_step, ahead, nbytes)
+    elif parity > 0 and count == 9:
+        fir_lines(taps, step, lines, 9, weights, 1, scale, stream, out, out_step, ahead, nbytes)
+    else:
+        fir_lines(taps, step, lines, count, weights, parity, scale, stream, out, out_step, ahead, nbytes)
 
 
 cdef inline void term_sums(const char** taps, Py_ssize_t x, const Py_ssize_t* first, const int* parities,
@@ -252,61 +270,140 @@ cdef inline void slide(uint16_t* sums, const uint8_t* entering, const uint8_t* l
             sums[x] = <uint16_t>(sums[x] + entering[x] - leaving[x])
 
 
-cdef inline void sum_along(const uint16_t* columns, uint16_t* out, Py_ssize_t count, Py_ssize_t step,
-                           Py_ssize_t n) noexcept nogil:
-    """Sums of `count` numbers `step` apart, for n of them; behind `out` is room for three times as many with their margins.
-
-    The binary digits of `count` say which windows of 1, 2, 4 ... numbers to add up.
-    """
-    cdef Py_ssize_t x, width = 1, done = 0, reach = n + (count - 1) * step
-    cdef uint16_t* window = out + reach
-    cdef uint16_t* wider = window + reach
-    if count == 3:
-        for x in range(n):
-            out[x] = <uint16_t>(columns[x] + columns[x + step] + columns[x + 2 * step])
-        return
-    if count == 5:
-        for x in range(n):
-            out[x] = <uint16_t>(columns[x] + columns[x + step] + columns[x + 2 * step] + columns[x + 3 * step]
-                                + columns[x + 4 * step])
-        return
-    memcpy(window, columns, reach * sizeof(uint16_t))
-    memset(out, 0, n * sizeof(uint16_t))
-    while width <= count:
-        if count & width:
-            for x in range(n):
-                out[x] = <uint16_t>(out[x] + window[x + done * step])
-            done += width
-        reach -= width * step
-        if 2 * width <= count:
-            for x in range(reach):
-                wider[x] = <uint16_t>(window[x] + window[x + width * step])
-            window, wider = wider, window
-        width *= 2
-
-
-cdef inline void widen_sums(const uint16_t* sums, float* out, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t x
-    for x in range(n):
-        out[x] = <float>sums[x]
+# How a sum becomes a byte: by a multiplication that divides exactly, or else as `narrow` in _pixels.pxd rounds.
+ctypedef struct Mean:
+    float scale
+    int shift                  # -1: by the scale
+    uint16_t multiplier, half
 
 
 ctypedef fused total:
     uint16_t
-    float
+    uint32_t
 
 
-cdef inline void round_bytes(const total* sums, float scale, uint8_t* out, Py_ssize_t n) noexcept nogil:
-    """Scaled sums, not negative: as `narrow` in _pixels.pxd rounds."""
+cdef inline void scaled_bytes(const total* sums, const total* less, float scale, uint8_t* out,
+                              Py_ssize_t n) noexcept nogil:
+    """Scaled sums, less others unless NULL; none of the differences is negative or beyond 2**24."""
     cdef Py_ssize_t x
     cdef float value
     for x in range(n):
-        value = <float>sums[x] * scale
+        value = <float><int32_t>(sums[x] if less == NULL else sums[x] - less[x]) * scale
         value = value if value < 255 else 255
         out[x] = <uint8_t>float_bits(value + <float>12582912.0)
 
 
+cdef inline void sum_few(const uint16_t* columns, Py_ssize_t count, Py_ssize_t step, uint16_t* out,
+                         Py_ssize_t n) noexcept nogil:
+    """Sums of 3 or 5 numbers `step` apart."""
+    cdef Py_ssize_t x
+    cdef const uint16_t* b = columns + step
+    cdef const uint16_t* c = columns + 2 * step
+    cdef const uint16_t* d = columns + 3 * step
+    cdef const uint16_t* e = columns + 4 * step
+    if count == 3:
+        for x in range(n):
+            out[x] = <uint16_t>(columns[x] + b[x] + c[x])
+    else:
+        for x in range(n):
+            out[x] = <uint16_t>(columns[x] + b[x] + c[x] + d[x] + e[x])
+
+
+cdef inline void mean_bytes(const uint16_t* sums, const Mean* mean, uint8_t* out, Py_ssize_t n) noexcept nogil:
+    """Sums as bytes."""
+    cdef Py_ssize_t x
+    if mean.shift < 0:
+        scaled_bytes(sums, <const uint16_t*>NULL, mean.scale, out, n)
+        return
+    for x in range(quotient_bytes(sums, mean.half, mean.multiplier, mean.shift, out, n), n):
+        out[x] = <uint8_t>(<uint32_t>(<uint16_t>(sums[x] + mean.half)) * mean.multiplier >> (16 + mean.shift))
+
+
+cdef inline void reciprocal(Py_ssize_t divisor, Mean* mean) noexcept nogil:
+    """How `quotient_bytes` divides by an odd number and rounds; leaves a shift of -1 where that would not be exact.
+
+    With m = ceil(2**(16 + shift) / d) and e = m d - 2**(16 + shift), n m >> (16 + shift) is n // d while
+    e n < 2**(16 + shift). (Granlund and Montgomery, "Division by invariant integers using multiplication", PLDI 1994.)
+    """
+    cdef int shift = 0
+    cdef Py_ssize_t power, m, most = 255 * divisor + divisor // 2
+    while (2 << shift) <= divisor:
+        shift += 1
+    power = <Py_ssize_t>1 << (16 + shift)
+    m = (power + divisor - 1) // divisor
+    if divisor % 2 and most <= 65535 and m <= 65535 and (m * divisor - power) * most < power:
+        mean.multiplier, mean.half, mean.shift = <uint16_t>m, <uint16_t>(divisor // 2), shift
+
+
+# ---- whole: sums of bytes under small whole taps, exact in 16 bits -----------------------
+
+ctypedef fused whole:
+    uint8_t
+    int16_t
+
+
+ctypedef fused whole_result:
+    int16_t
+    float
+
+
+cdef inline void whole_taps(const whole** taps, const int16_t* weights, Py_ssize_t count, int parity, float scale,
+                            whole_result* out, Py_ssize_t n) noexcept nogil:
+    """Sums of 3 rows, as whole numbers or scaled."""
+    cdef Py_ssize_t x
+    cdef int16_t v = weights[0], w = weights[1], s
+    cdef const whole* a = taps[0]
+    cdef const whole* b = taps[1]
+    cdef const whole* c = taps[2]
+    for x in range(n):
+        if parity > 0:
+            s = <int16_t>(<int16_t>(<int16_t>a[x] + <int16_t>c[x]) * v + <int16_t>b[x] * w)
+        else:
+            s = <int16_t>(<int16_t>(<int16_t>a[x] - <int16_t>c[x]) * v)
+        if whole_result is int16_t:
+            out[x] = s
+        else:
+            out[x] = <float>s * scale
+
+
+cdef inline void whole_rows(const whole** taps, const int16_t* weights, Py_ssize_t count, int parity, float scale,
+                            int16_t* sums, whole_result* out, Py_ssize_t n) noexcept nogil:
+    """Weighted sums of `count` rows, as whole numbers or scaled; `sums` is room for a line."""
+    cdef Py_ssize_t x, t
+    cdef int16_t w = weights[0]
+    cdef const whole* a = taps[0]
+    if count == 3 and parity > 0:  # constants, so that the compiler makes a loop for each
+        whole_taps(taps, weights, 3, 1, scale, out, n)
+    elif count == 3 and parity < 0:
+        whole_taps(taps, weights, 3, -1, scale, out, n)
+    else:
+        for x in range(n):
+            sums[x] = <int16_t>(a[x] * w)
+        for t in range(1, count):
+            a, w = taps[t], weights[t]
+            for x in range(n):
+                sums[x] = <int16_t>(sums[x] + a[x] * w)
+        for x in range(n):
+            if whole_result is int16_t:
+                out[x] = sums[x]
+            else:
+                out[x] = <float>sums[x] * scale
+
+
 # ---- levels: bytes less 128, times 128, in 16 bits, for interpolation from bytes to bytes -------
+
+cdef inline void widen_bytes(const uint8_t* pixels, int16_t* out, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t x
+    for x in range(n):
+        out[x] = pixels[x]
+
+
+cdef inline void narrow_levels(const int16_t* levels, uint8_t* out, Py_ssize_t n) noexcept nogil:
+    """What lies between 0 and 255."""
+    cdef Py_ssize_t x
+    for x in range(n):
+        out[x] = <uint8_t>levels[x]
+
 
 cdef inline void lift(const uint8_t* pixels, int16_t* levels, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t x
@@ -354,34 +451,6 @@ cdef inline void blend_rows(const int16_t** rows, const int16_t* weights, Py_ssi
         blend_taps(rows, weights, 3, out, n)
     else:
         blend_taps(rows, weights, 4, out, n)
-
-
-cdef inline int reciprocal(Py_ssize_t divisor, uint16_t* multiplier) noexcept nogil:
-    """The shift for divide_bytes; -1 where that would not be exact.
-
-    With m = ceil(2**(16 + shift) / d) and e = m d - 2**(16 + shift), n m >> (16 + shift) is n // d while
-    e n < 2**(16 + shift). (Granlund and Montgomery, "Division by invariant integers using multiplication", PLDI 1994.)
-    """
-    cdef int shift = 0
-    cdef Py_ssize_t power, m, most = 255 * divisor + divisor // 2
-    while (2 << shift) <= divisor:
-        shift += 1
-    power = <Py_ssize_t>1 << (16 + shift)
-    m = (power + divisor - 1) // divisor
-    if divisor % 2 == 0 or most > 65535 or m > 65535 or (m * divisor - power) * most >= power:
-        return -1
-    multiplier[0] = <uint16_t>m
-    return shift
-
-
-cdef inline void divide_bytes(const uint16_t* sums, Py_ssize_t divisor, uint16_t multiplier, int shift, uint8_t* out,
-                              Py_ssize_t n) noexcept nogil:
-    """sums / divisor, an odd number, to the nearest."""
-    cdef Py_ssize_t x
-    cdef uint16_t half = <uint16_t>(divisor // 2), sum
-    for x in range(n):
-        sum = <uint16_t>(sums[x] + half)
-        out[x] = <uint8_t>(<uint16_t>((<uint32_t>sum * multiplier) >> 16) >> shift)
 
 
 cdef inline Py_ssize_t window_levels(Py_ssize_t count) noexcept nogil:

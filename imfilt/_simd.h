@@ -292,6 +292,59 @@ static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
 }
 #endif
 
+/* Sums from the left, apart for each of `step` channels: out[x] is the sum of src[x - step], src[x - 2 * step] ...
+   Sums wrap, so that differences of two are right as long as they fit themselves. `n` numbers are read and n + step
+   written, and up to a vector more behind both. In a vector, numbers are added to those a step, two steps, four ...
+   to their right; then comes what the vector before ended with. */
+static inline void sums_from_left(const uint16_t *src, uint32_t *out, ptrdiff_t step, ptrdiff_t n)
+{
+    memset(out, 0, step * sizeof *out);
+#if defined(__AVX512F__) || defined(__AVX2__)
+    enum { LANES = VECTOR_BYTES / 4 };
+    if (step < LANES) {
+        int32_t from[4][LANES] = {{0}}, keep[4][LANES] = {{0}}, last[LANES];
+        int levels = 0;
+        for (ptrdiff_t shift = step; shift < LANES; shift *= 2, levels++)
+            for (int i = (int)shift; i < LANES; i++) from[levels][i] = i - (int)shift, keep[levels][i] = -1;
+        for (int i = 0; i < LANES; i++) last[i] = (int32_t)(LANES - step + i % step);
+#if defined(__AVX512F__)
+        __m512i carry = _mm512_setzero_si512(), end = _mm512_loadu_si512(last), v, at[4];
+        __mmask16 kept[4];
+        for (int k = 0; k < 4; k++) {
+            at[k] = _mm512_loadu_si512(from[k]);
+            kept[k] = _mm512_movepi32_mask(_mm512_loadu_si512(keep[k]));
+        }
+        for (ptrdiff_t x = 0; x < n; x += LANES) {
+            v = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(src + x)));
+            for (int k = 0; k < 4; k++)
+                if (k < levels) v = _mm512_add_epi32(v, _mm512_maskz_permutexvar_epi32(kept[k], at[k], v));
+            v = _mm512_add_epi32(v, carry);
+            carry = _mm512_permutexvar_epi32(end, v);
+            _mm512_storeu_si512(out + step + x, v);
+        }
+#else
+        __m256i carry = _mm256_setzero_si256(), end = _mm256_loadu_si256((const __m256i *)last), v, at[4], kept[4];
+        for (int k = 0; k < 4; k++) {
+            at[k] = _mm256_loadu_si256((const __m256i *)from[k]);
+            kept[k] = _mm256_loadu_si256((const __m256i *)keep[k]);
+        }
+        for (ptrdiff_t x = 0; x < n; x += LANES) {
+            v = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(src + x)));
+            for (int k = 0; k < 4; k++)
+                if (k < levels)
+                    v = _mm256_add_epi32(v, _mm256_and_si256(kept[k], _mm256_permutevar8x32_epi32(v, at[k])));
+            v = _mm256_add_epi32(v, carry);
+            carry = _mm256_permutevar8x32_epi32(v, end);
+            _mm256_storeu_si256((__m256i *)(out + step + x), v);
+        }
+#endif
+        return;
+    }
+#endif
+    for (ptrdiff_t x = 0; x < n; x += step) /* numbers of one pixel do not wait for each other */
+        for (ptrdiff_t i = x; i < n && i < x + step; i++) out[i + step] = out[i] + src[i];
+}
+
 /* Numbers to bytes: rounded half to even, saturated, NaN to 0. The conversion makes what no integer
    can hold the most negative one, which saturates to 0, as NaN should; larger numbers than 255 must
    therefore go first. The minimum of the constant and x, in this order, is x for NaN. Returns how many
@@ -334,6 +387,133 @@ static inline ptrdiff_t narrow_bytes(const float *src, uint8_t *dst, ptrdiff_t n
 #endif
     (void)src, (void)dst, (void)n;
     return i;
+}
+
+/* (sums + half) * multiplier >> (16 + shift), which must be bytes. Returns how many were done. */
+static inline ptrdiff_t quotient_bytes(const uint16_t *sums, uint16_t half, uint16_t multiplier, int shift,
+                                       uint8_t *dst, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+#if defined(__AVX512BW__)
+    const __m512i h = _mm512_set1_epi16((short)half), m = _mm512_set1_epi16((short)multiplier);
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    const __m128i s = _mm_cvtsi32_si128(shift);
+    for (; i + 64 <= n; i += 64) {
+        __m512i a = _mm512_add_epi16(_mm512_loadu_si512(sums + i), h);
+        __m512i b = _mm512_add_epi16(_mm512_loadu_si512(sums + i + 32), h);
+        a = _mm512_srl_epi16(_mm512_mulhi_epu16(a, m), s);
+        b = _mm512_srl_epi16(_mm512_mulhi_epu16(b, m), s);
+        _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi64(order, _mm512_packus_epi16(a, b)));
+    }
+#elif defined(__AVX2__)
+    const __m256i h = _mm256_set1_epi16((short)half), m = _mm256_set1_epi16((short)multiplier);
+    const __m128i s = _mm_cvtsi32_si128(shift);
+    for (; i + 32 <= n; i += 32) {
+        __m256i a = _mm256_add_epi16(_mm256_loadu_si256((const __m256i *)(sums + i)), h);
+        __m256i b = _mm256_add_epi16(_mm256_loadu_si256((const __m256i *)(sums + i + 16)), h);
+        a = _mm256_srl_epi16(_mm256_mulhi_epu16(a, m), s);
+        b = _mm256_srl_epi16(_mm256_mulhi_epu16(b, m), s);
+        _mm256_storeu_si256((__m256i *)(dst + i), _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8));
+    }
+#elif defined(__SSE2__)
+    const __m128i h = _mm_set1_epi16((short)half), m = _mm_set1_epi16((short)multiplier);
+    const __m128i s = _mm_cvtsi32_si128(shift);
+    for (; i + 16 <= n; i += 16) {
+        __m128i a = _mm_add_epi16(_mm_loadu_si128((const __m128i *)(sums + i)), h);
+        __m128i b = _mm_add_epi16(_mm_loadu_si128((const __m128i *)(sums + i + 8)), h);
+        a = _mm_srl_epi16(_mm_mulhi_epu16(a, m), s);
+        b = _mm_srl_epi16(_mm_mulhi_epu16(b, m), s);
+        _mm_storeu_si128((__m128i *)(dst + i), _mm_packus_epi16(a, b));
+    }
+#endif
+    (void)sums, (void)half, (void)multiplier, (void)shift, (void)dst, (void)n;
+    return i;
+}
+
+/* Sixteen-bit numbers in vectors, where two products can be added to a sum of 32 bits in one instruction.
+   Halves are those of an interleaving, within each 16 bytes, which packing undoes. */
+#if defined(__AVX512BW__)
+#define PAIRS 32
+typedef __m512i vi16;
+#define LOAD(p) _mm512_loadu_si512(p)
+#define ADD16 _mm512_add_epi16
+#define LOW16 _mm512_unpacklo_epi16
+#define HIGH16 _mm512_unpackhi_epi16
+#define PRODUCTS _mm512_madd_epi16
+#define ADD32 _mm512_add_epi32
+#define FILL32 _mm512_set1_epi32
+#define SHIFT32 _mm512_sra_epi32
+#define PACK32 _mm512_packs_epi32
+#elif defined(__AVX2__)
+#define PAIRS 16
+typedef __m256i vi16;
+#define LOAD(p) _mm256_loadu_si256((const __m256i *)(p))
+#define ADD16 _mm256_add_epi16
+#define LOW16 _mm256_unpacklo_epi16
+#define HIGH16 _mm256_unpackhi_epi16
+#define PRODUCTS _mm256_madd_epi16
+#define ADD32 _mm256_add_epi32
+#define FILL32 _mm256_set1_epi32
+#define SHIFT32 _mm256_sra_epi32
+#define PACK32 _mm256_packs_epi32
+#elif defined(__SSE2__)
+#define PAIRS 8
+typedef __m128i vi16;
+#define LOAD(p) _mm_loadu_si128((const __m128i *)(p))
+#define ADD16 _mm_add_epi16
+#define LOW16 _mm_unpacklo_epi16
+#define HIGH16 _mm_unpackhi_epi16
+#define PRODUCTS _mm_madd_epi16
+#define ADD32 _mm_add_epi32
+#define FILL32 _mm_set1_epi32
+#define SHIFT32 _mm_sra_epi32
+#define PACK32 _mm_packs_epi32
+#endif
+
+/* The sum of rows[0] ... rows[2 * radius] at x, under even weights; those of the rows from the outside in, two by two
+   in 32 bits. Rows that belong together are added first: they must leave room for that. (sum + bias) >> shift. */
+#if defined(PAIRS)
+static inline vi16 even_sums(const char **rows, ptrdiff_t x, const int32_t *weights, ptrdiff_t radius, int32_t bias,
+                             int shift)
+{
+    const __m128i by = _mm_cvtsi32_si128(shift);
+    vi16 low = FILL32(bias), high = low, a, b, w;
+    ptrdiff_t t = 0;
+    for (; t + 1 < radius; t += 2) {
+        a = ADD16(LOAD(rows[t] + x), LOAD(rows[2 * radius - t] + x));
+        b = ADD16(LOAD(rows[t + 1] + x), LOAD(rows[2 * radius - t - 1] + x));
+        w = FILL32(weights[t / 2]);
+        low = ADD32(low, PRODUCTS(LOW16(a, b), w));
+        high = ADD32(high, PRODUCTS(HIGH16(a, b), w));
+    }
+    b = LOAD(rows[radius] + x);
+    a = t < radius ? ADD16(LOAD(rows[t] + x), LOAD(rows[2 * radius - t] + x)) : b;
+    w = FILL32(weights[t / 2]);
+    low = ADD32(low, PRODUCTS(LOW16(a, b), w));
+    high = ADD32(high, PRODUCTS(HIGH16(a, b), w));
+    return PACK32(SHIFT32(low, by), SHIFT32(high, by));
+}
+#endif
+
+static inline void even_rows(const char **rows, const int32_t *weights, ptrdiff_t radius, int32_t bias, int shift,
+                             int16_t *out, ptrdiff_t n)
+{
+    ptrdiff_t x = 0;
+#if defined(PAIRS)
+    for (; x < n; x += PAIRS) { /* up to a vector more is read and written */
+        vi16 sum = even_sums(rows, 2 * x, weights, radius, bias, shift);
+        memcpy(out + x, &sum, sizeof sum);
+    }
+#endif
+    for (; x < n; x++) {
+        int32_t sum = bias;
+        for (ptrdiff_t t = 0; t <= 2 * radius; t++) {
+            ptrdiff_t i = t < radius ? t : 2 * radius - t;
+            int16_t w = (int16_t)((i == radius || i & 1) ? weights[i / 2] >> 16 : weights[i / 2]);
+            sum += ((const int16_t *)rows[t])[x] * w;
+        }
+        out[x] = (int16_t)(sum >> shift);
+    }
 }
 
 /* binary16 <-> binary32. The exponent is rebased by a multiplication, which

@@ -34,6 +34,7 @@ cdef enum:
 
 cdef enum:
     OUTSIDE_CONSTANT = -0x7fffffff - 1
+    FRAME_FIELDS = 19  # of plan.Frame, in its order
 
 ctypedef struct Sweep:
     # the image: steps in bytes; `packed` rows can be read without gathering
@@ -174,10 +175,14 @@ cdef inline const char* inside(Sweep* s, Py_ssize_t y) noexcept nogil:
     return s.src + y * s.row_step + s.x_first * s.pixel
 
 
+cdef inline void copy_bytes(const char* src, char* dst, Py_ssize_t n, double low) noexcept nogil:
+    memcpy(dst, src, n)
+
+
 cdef inline void fill(Sweep* s, char* dst, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     for i in range(n):
-        if s.size == 1:
+        if s.read == copy_bytes:
             (<unsigned char*>dst)[i] = <unsigned char>s.cval
         elif s.wide:
             (<double*>dst)[i] = s.cval
@@ -222,6 +227,8 @@ cdef inline void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels,
 # ---- the sweep ----------------------------------------------------------------
 
 cdef inline Py_ssize_t first_row(Sweep* s, Py_ssize_t y) noexcept nogil:
+    if s.up_y == 1:  # a division takes as long as a vector of pixels
+        return y * s.stride_y - s.top
     return y * s.stride_y // s.up_y - s.top
 
 
@@ -372,7 +379,7 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
     cdef Py_ssize_t gathered = 1 if s.packed else s.span * s.channels * s.itemsize
     cdef Py_ssize_t narrowed = s.chunk * s.dst_itemsize if s.streamed else 1
     cdef Py_ssize_t pointers = slots * <Py_ssize_t>sizeof(void*), indices = s.span * <Py_ssize_t>sizeof(Py_ssize_t)
-    cdef Py_ssize_t x0 = 0, x1, x, y, count, pixels, i, first, last, loaded, numbers, cut
+    cdef Py_ssize_t x0 = 0, x1, x, y, count, pixels, i, first, last, loaded, numbers, cut, at, slot, lowest
     cdef bint in_place
     cdef char* dst
     cdef int status = -1
@@ -404,10 +411,13 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
                 count = min(s.block, s.y1 - y)
                 first = first_row(s, y)
                 last = first_row(s, y + count - 1) + s.rows
+                slot = (max(loaded, first) + s.top) % slots
                 for i in range(max(loaded, first), last):
                     if not in_place or inside(s, i) == NULL:
-                        load(s, work, i, pixels, ring + (i + s.top) % slots * s.ring_step)
+                        load(s, work, i, pixels, ring + slot * s.ring_step)
+                    slot = slot + 1 if slot + 1 < slots else 0
                 loaded = last
+                lowest = (first + s.top) % slots
                 x = 0
                 while x < (x1 - x0) * s.out_channels:
                     dst = s.dst + y * s.dst_step + (x0 * s.out_channels + x) * s.dst_itemsize
@@ -419,16 +429,19 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
                         cut = (64 - <Py_ssize_t>((<size_t>dst) % 64)) // s.size
                         if not in_place or (x1 - x0) * s.out_channels - x - cut >= VECTOR_BYTES // s.size:
                             numbers = min(numbers, cut)
+                    at = x * s.advance // s.over
+                    slot = lowest
                     for i in range(last - first):
                         rows[i] = NULL
                         if in_place:
                             rows[i] = inside(s, first + i)
                         if rows[i] == NULL:
-                            rows[i] = ring + (first + i + s.top) % slots * s.ring_step
-                        rows[i] += x * s.advance // s.over
+                            rows[i] = ring + slot * s.ring_step
+                        rows[i] += at
+                        slot = slot + 1 if slot + 1 < slots else 0
                     s.ahead = rows[0]
                     if s.packed and s.itemsize == s.size and 0 <= last < s.height:
-                        s.ahead = s.src + last * s.row_step + max(s.x_first, 0) * s.pixel + x * s.advance // s.over
+                        s.ahead = s.src + last * s.row_step + max(s.x_first, 0) * s.pixel + at
                     make_lines(s, work, begin, make, rows, y, count, numbers, lines, dst)
                     x += numbers
                 y += count
@@ -451,6 +464,7 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     cdef cnp.npy_intp* dst_shape = cnp.PyArray_DIMS(dst)
     cdef int ndim = cnp.PyArray_NDIM(src)
     cdef double half = 0.5
+    cdef tuple fields
     if not 2 <= ndim <= 3 or not 2 <= cnp.PyArray_NDIM(dst) <= 3:
         raise ValueError("core: src and dst must have two or three dimensions")
     s.src = cnp.PyArray_BYTES(src)
@@ -467,13 +481,15 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     s.dst_step = cnp.PyArray_STRIDES(dst)[0]
     s.dst_itemsize = cnp.PyArray_ITEMSIZE(dst)
 
-    s.wide, s.streamed = frame.wide, frame.streamed
-    s.mode = frame.mode
-    s.cval, s.low, s.scale = frame.cval, frame.low, frame.scale
-    s.top, s.left, s.rows, s.columns = frame.top, frame.left, frame.rows, frame.columns
-    s.stride_y, s.stride_x, s.up_y, s.up_x = frame.stride_y, frame.stride_x, frame.up_y, frame.up_x
-    s.strip, s.chunk, s.block = frame.strip, frame.chunk, frame.block
-    s.least, s.most = frame.least, frame.most
+    if not isinstance(frame, tuple) or len(<tuple>frame) != FRAME_FIELDS:
+        raise TypeError("core: a frame is needed")
+    fields = <tuple>frame  # by place: names would cost a microsecond
+    s.wide, s.streamed, s.mode = fields[0], fields[1], fields[2]
+    s.cval, s.low, s.scale = fields[3], fields[4], fields[5]
+    s.top, s.left, s.rows, s.columns = fields[6], fields[7], fields[8], fields[9]
+    s.stride_y, s.stride_x, s.up_y, s.up_x = fields[10], fields[11], fields[12], fields[13]
+    s.strip, s.chunk, s.block = fields[14], fields[15], fields[16]
+    s.least, s.most = fields[17], fields[18]
     s.clipped = s.least > -INFINITY or s.most < INFINITY
     s.y0, s.y1 = y0, y1
     if s.wide:
@@ -526,10 +542,6 @@ cdef inline int steps_once(Sweep* s) except -1:
     if (s.stride_x > 1 or s.stride_y > 1) and (s.up_x > 1 or s.up_y > 1):
         raise ValueError("core: this loop steps in the source or in the result")
     return 0
-
-
-cdef inline void copy_bytes(const char* src, char* dst, Py_ssize_t n, double low) noexcept nogil:
-    memcpy(dst, src, n)
 
 
 cdef inline void as_bytes(Sweep* s) noexcept nogil:

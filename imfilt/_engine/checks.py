@@ -99,14 +99,14 @@ def real_number(value, name):
 
 
 def constant(cval):
-    """A border constant: any float, infinite and NaN included."""
+    """A border constant: any float, infinite and NaN included; 0 for -0, to which it is equal."""
     try:
         number = float(cval) if not isinstance(cval, str | bytes) else None
     except (TypeError, ValueError):
         number = None
     if number is None:
         raise TypeError(f"cval must be a number, not {cval!r}")
-    return number
+    return number + 0.0
 
 
 def pair(value, name, convert):

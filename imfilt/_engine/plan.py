@@ -7,11 +7,11 @@ It knows its halo (the rows and columns it reads on every side of a pixel).
 from collections.abc import Callable
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import ceil, inf
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 import numpy as np
 
@@ -40,7 +40,7 @@ STREAM_BYTES = 16 * 1024 * 1024
 BAND_NS = 10e6
 SERIAL_NS = 400e3
 READ_NS = 0.1
-PLANS_KEPT = 64  # for each kernel
+PLANS_KEPT = 64  # for each kernel, and as many calls
 NOT_CLIPPED = -inf, inf
 NONE = 0  # the border of an image that is read only inside
 
@@ -115,6 +115,8 @@ class Kernel:
     others: tuple = ()  # kernels that may take its place: the plan takes the cheapest
     parts: tuple = ()  # where this is not linear: the linear kernels whose results it combines
     name: str = ""  # of the way it computes, for whoever asks
+    plans: dict = field(default_factory=dict, init=False, repr=False)  # made so far
+    calls: dict = field(default_factory=dict, init=False, repr=False)  # whose arguments were checked, see run.py
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -226,22 +228,26 @@ def _bands(height, numbers, cost, rows):
     return tuple((y, min(y + tall, height)) for y in range(0, height, tall))
 
 
-_plans: WeakKeyDictionary[Kernel, dict] = WeakKeyDictionary()
+_planned: WeakSet[Kernel] = WeakSet()  # the kernels that keep something
 _watching: ContextVar[list | None] = ContextVar("imfilt_watching", default=None)
 
 
 def make(kernel, *call, clip=NOT_CLIPPED):
     """The plan of a call, which is kept as long as the kernel is. Arguments: see `_make`."""
     call = *call, clip
-    kept = _plans.get(kernel)
-    if kept is None:
-        kept = _plans[kernel] = {}
-    plan = kept.get(call)
+    plan = kernel.plans.get(call)
     if plan is None:
-        if len(kept) >= PLANS_KEPT:
-            kept.clear()
-        plan = kept[call] = _make(kernel, *call)
+        _planned.add(kernel)
+        plan = keep(kernel.plans, call, _make(kernel, *call))
     return plan
+
+
+def keep(kept, call, made):
+    """`made`, which is found again under `call`."""
+    if len(kept) >= PLANS_KEPT:
+        kept.clear()
+    kept[call] = made
+    return made
 
 
 @contextmanager
@@ -274,7 +280,9 @@ def _alone(kernel):
 
 def forget():
     """Drop every plan that is kept."""
-    _plans.clear()
+    for kernel in _planned:
+        kernel.plans.clear()
+        kernel.calls.clear()
 
 
 def _make(kernel, shape, source, result, border, cval, rescale, size, lanes, clip):

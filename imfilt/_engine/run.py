@@ -1,6 +1,7 @@
 """Runs a plan: arrays in, planes and bands through the core, an array out."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -48,8 +49,80 @@ def apply(
     ndarray
         `out`, or a new C-contiguous array.
     """
+    arguments = None
+    known = None
+    if type(image) is np.ndarray and weights is None and alpha is False and (out is None or type(out) is np.ndarray):
+        # -0 is equal to 0, and True to 1, but they are not the same arguments.
+        arguments = (
+            image.shape, image.dtype, mode, cval, type(cval), channel_axis, type(channel_axis), rescale, dtype, clip,
+            size, channels, isa.core, out is not None and (out.shape, out.dtype),
+        )  # fmt: skip
+        try:
+            known = kernel.calls.get(arguments)
+        except TypeError:  # not hashable: the checks will say what is wrong with it
+            arguments = None
+    if known is None:
+        image, known = _checked(
+            kernel, image, mode, cval, channel_axis, rescale, dtype, out, size, channels, spare, weights, alpha, clip
+        )
+        if arguments is not None and known.lasting:
+            plan.keep(kernel.calls, arguments, known)
+    axis = known.axis
+    plan.tell(known.steps)
+
+    target = out
+    if out is None:
+        target = np.empty(known.shape, known.result)
+    elif not (known.native and out.flags.carray) or np.may_share_memory(out, image):
+        checks.out_shape(out, known.shape)
+        if not _fits(out, axis, channels is not None) or np.may_share_memory(out, image):
+            target = np.empty(known.shape, known.result)
+    if known.counted:
+        weighted.apply(
+            kernel, image, axis, target, known.size, weights=weights, alpha=alpha, mode=mode, cval=known.cval,
+            rescale=rescale, clip=clip,
+        )  # fmt: skip
+    elif known.empty:
+        pass
+    elif channels is not None:
+        _mixed(known.steps, image, target, axis)
+    elif axis == 0:  # planes one after the other: grey images
+        for source, one in zip(image, target, strict=True):
+            _run(known.steps, source, one)
+    elif axis == 1:
+        for c in range(image.shape[1]):
+            _run(known.steps, image[:, c], target[:, c])
+    else:
+        _run(known.steps, image, target)
+    if finish is not None:
+        finish(target if axis is None else np.moveaxis(target, axis, -1))
+    if out is not None and target is not out:
+        out[...] = target
+        return out
+    return target
+
+
+class Call(NamedTuple):
+    """What arguments mean that have passed the checks. It does not depend on pixels if it is `lasting`."""
+
+    steps: tuple
+    axis: int | None  # of the channels
+    shape: tuple  # of the result
+    result: np.dtype
+    size: tuple  # rows and columns of the result
+    cval: float
+    native: bool  # `out`, if there is one, has the machine's order of bytes
+    empty: bool
+    counted: bool  # pixels have weights
+    lasting: bool
+
+
+def _checked(
+    kernel, image, mode, cval, channel_axis, rescale, dtype, out, size, channels, spare, weights, alpha, clip
+):  # fmt: skip
+    """The image as an array, and what the call is."""
     array, axis = checks.as_image(image, channel_axis, channels is not None)
-    cval = cval if type(cval) is float else checks.constant(cval)
+    cval = checks.constant(cval)
     border = borders.code(mode, cval)
     result = checks.result_type(dtype, out, array.dtype)
     if size is None and channels is None:
@@ -61,39 +134,16 @@ def apply(
     mixed = channels is not None
     plane = _last(array.shape, axis)[-3:] if mixed and axis is not None else _plane_shape(array.shape, axis)
     call = plane, array.dtype, result, border, cval, rescale, size, isa.core.LANES
-    alpha = alpha is not False and checks.flag(alpha, "alpha")
-    counted = weights is not None or alpha
+    counted = weights is not None or (alpha is not False and checks.flag(alpha, "alpha"))
+    steps, lasting = (), not counted
     if not counted:
         steps = plan.make(kernel, *call, clip=clip).steps
-        if spare is not None and steps[0].loop == "fft" and not (np.isfinite(cval) and np.isfinite(array).all()):
-            steps = plan.make(spare, *call, clip=clip).steps
-        plan.tell(steps)
-
-    target = out
-    if out is None or not _fits(out, axis, mixed) or np.may_share_memory(out, array):
-        target = np.empty(shape, result)
-    if counted:
-        weighted.apply(
-            kernel, array, axis, target, size, weights=weights, alpha=alpha, mode=mode, cval=cval,
-            rescale=rescale, clip=clip,
-        )  # fmt: skip
-    elif target.size:
-        if mixed:
-            _mixed(steps, array, target, axis)
-        elif axis == 0:  # planes one after the other: grey images
-            for source, one in zip(array, target, strict=True):
-                _run(steps, source, one)
-        elif axis == 1:
-            for c in range(array.shape[1]):
-                _run(steps, array[:, c], target[:, c])
-        else:
-            _run(steps, array, target)
-    if finish is not None:
-        finish(target if axis is None else np.moveaxis(target, axis, -1))
-    if out is not None and target is not out:
-        out[...] = target
-        return out
-    return target
+        if spare is not None and steps[0].loop == "fft":
+            lasting = False
+            if not (np.isfinite(cval) and np.isfinite(array).all()):
+                steps = plan.make(spare, *call, clip=clip).steps
+    native = out is None or out.dtype.isnative
+    return array, Call(steps, axis, shape, result, size, cval, native, 0 in shape, counted, lasting)
 
 
 def _plane_shape(shape, axis):

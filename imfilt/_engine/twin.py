@@ -307,6 +307,16 @@ def blend(src, dst, frame, column, row, y0, y1):
     dst[y0:y1] = np.clip(((result + 64) >> 7) + 128, 0, 255).reshape(dst[y0:y1].shape)
 
 
+def even(src, dst, frame, column, row, y0, y1):
+    """`separable` for one even column and row, from bytes to bytes: weights in parts of 2**15, columns rounded to 1/128."""
+    numbers, x = around(src, dst, frame, y0, y1)().astype(np.int64), np.arange(dst.shape[1])
+    column, row = column.astype(np.int64), row.astype(np.int64)
+    middle = sum(numbers[r : r + y1 - y0] * weight for r, weight in enumerate(column))
+    middle = (middle + 2**7) >> 8
+    result = sum(middle[:, x + c] * weight for c, weight in enumerate(row))
+    dst[y0:y1] = ((result + 2**21) >> 22).reshape(dst[y0:y1].shape)
+
+
 def used(weights):
     """From the first that is not 0 to the last; one at least."""
     places = np.flatnonzero(weights)

@@ -51,14 +51,15 @@ def _packed(factors, dilation):
 
 
 def _used(factor):
-    """The taps that are not 0: what those would multiply by 0 may be NaN.
+    """The taps that are not 0, in the order in which the core takes them: what those would multiply by 0 may be NaN.
 
-    Odd taps go in pairs, which leave out the one in the middle by themselves.
+    Odd taps go in pairs, which leave out the one in the middle by themselves; the positive end comes first,
+    so that equal pixels give 0 and not -0.
     """
     used = np.flatnonzero(factor)
     count = len(factor)
     if len(used) == count - 1 and count % 2 and (factor == -factor[::-1]).all():
-        return np.arange(count)
+        return np.arange(count)[:: 1 if factor[0] > 0 else -1]
     return used if len(used) else np.zeros(1, np.intp)
 
 

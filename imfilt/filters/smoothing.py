@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from imfilt import kernels
 from imfilt._engine import checks, dtypes
 from imfilt._engine.run import apply
+from imfilt.convolution.even import even_kernel
 from imfilt.convolution.multirate import FEWEST_SIGMA, multirate_kernel
 from imfilt.convolution.separable import separable_kernel
 from imfilt.filters._text import fill
@@ -35,7 +37,9 @@ def _parameters(sigma, truncate, order, max_error):
     column, row = (
         tuple(kernels.gaussian(one, truncate, k)[::-1].tolist()) for one, k in zip(sigmas, orders, strict=True)
     )
-    return sigmas, truncate, orders, max_error, separable_kernel(column, row)
+    exact = separable_kernel(column, row)
+    whole = even_kernel(column, row, INVISIBLE) if max_error is None and orders == (0, 0) else None
+    return sigmas, truncate, orders, max_error, replace(exact, others=(whole,)) if whole else exact
 
 
 def _hashable(value):
