@@ -4,14 +4,15 @@ import numpy as np
 import pytest
 import scipy.ndimage as ndi
 import skimage.filters as skf
-from conftest import DTYPES, MODES, assert_within, pixels
+from conftest import DTYPES, MODES, assert_same_bits, assert_within, pixels
 from hypothesis import given
 from hypothesis import strategies as st
 
 import imfilt
 from imfilt import kernels
+from imfilt._engine import isa, plan
 from imfilt._engine.run import apply
-from imfilt.convolution import multirate
+from imfilt.convolution import even, multirate
 
 
 def exact(image, sigma, **options):
@@ -90,6 +91,47 @@ def test_eight_bits_are_within_six_tenths_and_constants_stay(build, photo, sigma
     for level in (0, 1, 127, 254, 255):
         constant = np.full(size, level, np.uint8)
         assert (imfilt.gaussian(constant, sigma, dtype=np.uint8) == level).all()
+
+
+def test_whole_numbers_have_the_same_bits_everywhere(build, monkeypatch):
+    """Bytes to bytes in fixed point: any shape, border and layout, strips and bands, as the twin has it."""
+    if build == "numpy":
+        pytest.skip("the twin is the oracle")
+    rng = np.random.default_rng(11)
+    for line in (64, 4096):
+        monkeypatch.setattr(plan, "LINE_BYTES", line)
+        monkeypatch.setattr(plan, "RING_BYTES", 16 * line)
+        for _ in range(60):
+            shape = (*rng.integers(1, 70, 2), *rng.integers(1, 6, rng.integers(0, 2)))
+            image = rng.integers(0, 256, shape, np.uint8)[:, :: rng.choice([-1, 1])]
+            sigma = rng.uniform(0.3, 3.5, 2)
+            options = {"mode": rng.choice(MODES), "cval": float(rng.integers(0, 2)), "dtype": np.uint8}
+            found = []
+            for name in (build, "numpy"):
+                isa.use(name)
+                plan.forget()
+                with plan.watched() as steps:
+                    found.append(imfilt.gaussian(image, sigma, **options))
+                assert [step.loop for step in steps] == ["even"], (shape, sigma)
+            assert_same_bits(*found, f"{shape} {sigma} {options}")
+    plan.forget()
+
+
+def test_whole_numbers_say_how_far_off_they_may_be():
+    """The image of the signs of the errors of the weights gets as far as the bound says, but for the rounding."""
+    taps = kernels.gaussian(2.0)
+    kernel = even.even_kernel(tuple(taps), tuple(taps), 0.099)
+    column, row = kernel.stages[0].taps
+    assert (column == column[::-1]).all()
+    assert column.sum() == row.sum() == 2**15
+    wrong = column / 2**15 - taps
+    image = np.where(wrong > 0, 255.0, 0.0)
+    off = abs(image @ wrong)
+    assert 0 < off <= even.HALF_RANGE * np.abs(wrong).sum() + 1e-9
+    assert kernel.error * even.HALF_RANGE == pytest.approx(2 * even.HALF_RANGE * np.abs(wrong).sum() + 0.5 / 128)
+    assert even.even_kernel(tuple(taps), tuple(taps), off) is None  # such a bound cannot be kept
+    assert even.even_kernel((1.0,), tuple(taps), 1.0) is None  # 1 does not fit into fifteen bits
+    assert imfilt.gaussian(np.full((3, 3), 7, np.uint8), (0, 2), dtype=np.uint8).tolist() == [[7] * 3] * 3
 
 
 @pytest.mark.parametrize("sigma", [5, 8.5, 20, (6, 30), (0, 12), (25, 1)])

@@ -38,7 +38,7 @@ STREAM_BYTES = 16 * 1024 * 1024
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6
-SERIAL_NS = 400e3
+SERIAL_NS = 60e3
 READ_NS = 0.1
 PLANS_KEPT = 64  # for each kernel, and as many calls
 NOT_CLIPPED = -inf, inf
@@ -192,7 +192,7 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     )
     bytes_only = source == dtype == np.uint8 and stage.bytes_rate is not None
     rate = stage.bytes_rate if bytes_only else stage.rate
-    cost = numbers * (0.5 + rate * stage.work) * (2 if wide else 1)
+    cost = numbers * (0.2 + rate * stage.work) * (2 if wide else 1)
     # A call, its rows, and the pixels of their borders: what counts in small images.
     cost += 4000 + (shape[0] * sy // uy + stage.rows) * (50 + 1.2 * stage.columns * channels)
     taps = stage.taps(np.float64 if wide else np.float32, lanes) if callable(stage.taps) else stage.taps

@@ -1,19 +1,23 @@
-"""Bands of rows on threads: how many threads, and the pool they run on."""
+"""Bands of rows on threads: how many threads, and those that help the caller."""
 
 import contextvars
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
+
+from imfilt._cpu import Signal
 
 VARIABLE = "IMFILT_NUM_THREADS"
+# A helper stays awake this long after a call: two calls of a pipeline follow each other faster.
+SPIN_SECONDS = 100e-6
+# After so long the thread that gave or did a job has let go of the GIL, and its band or its next wait runs.
+GIL_SECONDS = 5e-6
 
 _limit = contextvars.ContextVar("imfilt_num_threads", default=0)
-_pool = None
-_pool_size = 0
-_lock = Lock()
+_idle: deque = deque()  # helpers without a job
+_helpers = 0  # in all
 
 
 def _cgroup_cpus():
@@ -83,24 +87,125 @@ def num_threads(n):
         _limit.reset(token)
 
 
-def _forget_pool():
-    """In a forked child: the parent's threads are not here, and its lock may be held."""
-    global _pool, _pool_size, _lock
-    _pool, _pool_size, _lock = None, 0, Lock()
+class _Event:
+    """What one thread waits for and another brings about: awake for SPIN_SECONDS, then asleep.
+
+    To wake a thread takes 50 us and more (measured), as long as many a band; one that is still awake begins at once.
+    """
+
+    def __init__(self):
+        self._signal, self._lock, self._bell, self._asleep = Signal(), Lock(), Lock(), False
+        self._bell.acquire()
+
+    @property
+    def count(self):
+        return self._signal.count
+
+    def happen(self):
+        with self._lock:
+            self._signal.send()
+            if self._asleep:
+                self._asleep = False
+                self._bell.release()
+
+    def wait(self, seen):
+        """Until it has happened more often than `seen` times."""
+        if self._signal.wait(seen, SPIN_SECONDS, GIL_SECONDS):
+            return
+        while True:
+            with self._lock:
+                if self._signal.count != seen:
+                    return
+                self._asleep = True
+            self._bell.acquire()
+
+
+class _Helper(Thread):
+    """A thread that does one job after the other."""
+
+    def __init__(self):
+        super().__init__(name="imfilt", daemon=True)
+        self._lock, self._job, self._error = Lock(), None, None
+        self._given, self._done = _Event(), _Event()
+        self._taken = False  # the job, by this thread
+        self._finished = 0  # jobs that were done when it was given
+
+    def run(self):
+        seen = 0
+        while True:
+            self._given.wait(seen)
+            seen = self._given.count
+            with self._lock:
+                job, self._job = self._job, None
+                self._taken = job is not None
+            if job is None:  # withdrawn
+                continue
+            try:
+                job()
+            except BaseException as error:
+                self._error = error
+            del job
+            self._done.happen()
+
+    def give(self, job):
+        self._finished, self._job = self._done.count, job
+        self._given.happen()
+
+    def settle(self):
+        """Withdraw the job, or wait until it is done: its error, if it had one."""
+        with self._lock:
+            self._job = None
+            taken = self._taken
+        if taken:
+            self._done.wait(self._finished)
+            self._taken = False
+        error, self._error = self._error, None
+        return error
+
+
+def _forget_helpers():
+    """In a forked child: the parent's threads are not here."""
+    global _idle, _helpers
+    _idle, _helpers = deque(), 0
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_forget_helpers)
 
 
-def _executor(workers):
-    global _pool, _pool_size
-    with _lock:
-        if _pool is None or _pool_size < workers:
-            if _pool is not None:
-                _pool.shutdown(wait=False)
-            _pool, _pool_size = ThreadPoolExecutor(workers, "imfilt"), workers
-        return _pool
+def _borrow(most, wanted):
+    """Helpers that have nothing to do, `wanted` at most; there may be `most` in all."""
+    global _helpers
+    found = []
+    while len(found) < wanted:
+        try:
+            found.append(_idle.pop())  # the last to become idle: it may be awake
+            continue
+        except IndexError:
+            pass
+        if _helpers >= most:  # busy with another caller's bands
+            break
+        helper = _Helper()
+        try:
+            helper.start()
+        except RuntimeError:  # no more threads, or Python is shutting down
+            break
+        _helpers += 1
+        found.append(helper)
+    return found
+
+
+def _settle(helpers):
+    """Wait for helpers, whatever happens meanwhile; the errors."""
+    errors, waiting = [], list(helpers)
+    while waiting:
+        try:
+            errors.append(waiting[-1].settle())
+            del waiting[-1]
+        except BaseException as error:  # Ctrl-C: but nothing may write into a result that its caller has given up
+            errors.append(error)
+    _idle.extend(helpers)
+    return [error for error in errors if error is not None]
 
 
 def run(work, bands, workers):
@@ -124,19 +229,13 @@ def run(work, bands, workers):
                 return
             work(*band)
 
-    helpers = []
+    helpers = _borrow(workers - 1, min(workers, len(bands)) - 1)
     try:
-        for _ in range(min(workers, len(bands)) - 1):
-            try:
-                helpers.append(_executor(workers - 1).submit(drain))
-            except RuntimeError:  # the pool was just replaced, or Python is shutting down
-                break
+        for helper in helpers:
+            helper.give(drain)
         drain()
     finally:
         left.clear()
-        # One that has not begun need not: the pool may be busy with another caller's bands.
-        running = [helper for helper in helpers if not helper.cancel()]
-        for helper in running:
-            helper.exception()  # waits
-    for helper in running:
-        helper.result()
+        errors = _settle(helpers)
+    if errors:
+        raise errors[0]

@@ -1,0 +1,113 @@
+"""The threads that help a caller: every band once, errors, waiting awake and asleep, callers side by side."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from imfilt._cpu import Signal
+from imfilt._engine import threads
+
+LONG = 20 * threads.SPIN_SECONDS  # after which every helper is asleep
+
+
+def count_bands(n, workers, pause=0.0):
+    """How often each of `n` bands was worked on, and by how many threads."""
+    done, names = [0] * n, set()
+
+    def work(y0, y1):
+        names.add(threading.get_ident())
+        time.sleep(pause)
+        done[y0] += 1
+
+    threads.run(work, [(y, y + 1) for y in range(n)], workers)
+    return done, names
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 8])
+def test_every_band_is_done_once_by_no_more_threads_than_asked_for(workers):
+    for n in (0, 1, 2, 3, 17):
+        done, names = count_bands(n, workers)
+        assert done == [1] * n
+        assert len(names) <= workers
+
+
+def test_helpers_help_whether_they_are_awake_or_asleep():
+    for pause in (0.0, LONG):
+        time.sleep(pause)
+        done, names = count_bands(6, 2, 5e-3)
+        assert done == [1] * 6
+        assert len(names) == 2
+
+
+def test_a_job_that_nobody_took_is_withdrawn():
+    ran = []
+    for n in range(200):
+        threads.run(lambda y0, y1, n=n: ran.append((n, y0)), [(0, 1), (1, 2)], 2)
+    assert sorted(ran) == [(n, y) for n in range(200) for y in (0, 1)]
+
+
+def test_an_error_of_a_helper_reaches_the_caller_when_all_have_ended():
+    caller, running = threading.get_ident(), []
+
+    def work(y0, y1):
+        running.append(1)
+        time.sleep(2e-3)
+        running.pop()
+        if threading.get_ident() != caller:
+            raise ArithmeticError("in a helper")
+
+    with pytest.raises(ArithmeticError, match="in a helper"):
+        threads.run(work, [(y, y + 1) for y in range(20)], 3)
+    assert not running
+    assert count_bands(5, 3)[0] == [1] * 5  # and the helpers are there again
+
+
+def test_an_interrupted_caller_waits_for_the_bands_under_way():
+    caller, running, started = threading.get_ident(), [], threading.Event()
+
+    def work(y0, y1):
+        if threading.get_ident() == caller:
+            assert started.wait(5)
+            raise KeyboardInterrupt
+        running.append(1)
+        started.set()
+        time.sleep(LONG)  # the caller is asleep by then
+        running.pop()
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.run(work, [(y, y + 1) for y in range(20)], 2)
+    assert not running
+
+
+def test_callers_side_by_side_share_the_helpers():
+    wrong, total = [], np.zeros(4, int)
+
+    def caller(i):
+        for _ in range(50):
+            done, _ = count_bands(7, 3)
+            total[i] += sum(done)
+            if done != [1] * 7:
+                wrong.append(done)
+
+    callers = [threading.Thread(target=caller, args=(i,)) for i in range(4)]
+    for one in callers:
+        one.start()
+    for one in callers:
+        one.join()
+    assert not wrong
+    assert (total == 350).all()
+
+
+def test_a_signal_is_seen_or_not():
+    signal = Signal()
+    start = time.monotonic()
+    assert not signal.wait(0, 0.02, 0.0)
+    assert time.monotonic() - start >= 0.02
+    signal.send()
+    assert signal.count == 1
+    assert signal.wait(0, 0.0, 0.0)
+    start = time.monotonic()
+    assert signal.wait(0, 1.0, 0.02)
+    assert time.monotonic() - start >= 0.02
