@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(wildcard imfilt/*.pyx imfilt/*.pxd imfilt/*.h imfilt/*.py imfilt/*/*.py imfilt/*.pyi)
 
-.PHONY: demo test lint figures bench clean
+.PHONY: demo test lint figures bench budget clean
 
 demo: $(BIN)/.built
 	mkdir -p build/demo
@@ -31,7 +31,13 @@ figures: $(BIN)/.built
 
 bench: $(BIN)/.built
 	$(BIN)/python -m pip install --quiet -e ".[bench]"
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.scaling --page docs
+	$(BIN)/python -m benchmarks --page docs
+
+budget: $(BIN)/python
+	rm -rf build/installed
+	$(BIN)/python -m pip install --quiet --target build/installed .
+	$(BIN)/python scripts/check_budget.py build/installed
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

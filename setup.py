@@ -15,7 +15,7 @@ from setuptools.errors import CompileError
 
 BUILDS = {  # the one table: suffix of imfilt._core -> flags
     "x86_64": {
-        "": ["-march=x86-64"],
+        "": ["-march=x86-64", "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"],  # small: it is for old machines
         "_v3": ["-march=x86-64-v3"],
         "_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
     },
@@ -31,8 +31,11 @@ MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower()
 INLINE = ("CYTHON_INLINE", "inline __attribute__((always_inline))")
 GENERATED = "build/cython"
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-         "-fno-inline-functions-called-once", "-fno-strict-aliasing", "-fvisibility=hidden", "-Wno-psabi",
+         "-fno-inline-functions-called-once", "-fno-unswitch-loops", "-fno-strict-aliasing", "-fvisibility=hidden",
+         "-fno-asynchronous-unwind-tables", "-Wno-psabi",
          "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
+# No symbols that nobody asks for, and code beside data: see scripts/check_budget.py.
+SMALL = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
 DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,
               "initializedcheck": False}  # fmt: skip
 
@@ -86,6 +89,7 @@ def extension(name, source, flags):
         include_dirs=[numpy.get_include(), "imfilt"],
         define_macros=[INLINE] + ([] if name == source else [tuple(init.split("="))]),
         extra_compile_args=[*FLAGS, *flags],
+        extra_link_args=SMALL,
         depends=["imfilt/_simd.h", "imfilt/_rows.pxd", "imfilt/_pixels.pxd", "imfilt/_sweep.pxd"],
     )
 
@@ -98,7 +102,7 @@ def extensions():
             sys.exit(NO_COMPILER.format("neither cc, gcc nor clang was found"))
     table = BUILDS.get(MACHINE, {"": []})
     baseline = table[""]
-    return [extension("_cpu", "_cpu", baseline)] + [
+    return [extension("_cpu", "_cpu", [*baseline, "-Os"])] + [
         extension(f"_core{suffix}", "_core", flags) for suffix, flags in table.items()
     ]
 

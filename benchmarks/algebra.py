@@ -1,185 +1,104 @@
-"""One command: the convolution algebra, imfilt beside its peers, alternating in one process.
+"""Rows: the convolution algebra, beside OpenCV, SciPy, NumPy and PyTorch.
 
-    python -m benchmarks.algebra                       everything (about ten minutes)
-    python -m benchmarks.algebra --rows '^conv2d|15x15' --threads 1
-
-Results are checked to agree before they are timed. imfilt, OpenCV, SciPy's ndimage and NumPy
-write into the same result every time. PyTorch and SciPy's transforms cannot: they find the
-memory of their last result again, since freed memory is kept (machine.recycled_memory).
-Channels-last and channels-first PyTorch are two contenders, each with the image as it likes it.
-
-Where channels are mixed or taps are many, a line tells GFLOP/s and what part that is of this
-machine's multiply-adds, measured in the same run: those of a compiled loop that waits for
-nothing, or, without a compiler, those of a matrix product. The plan "direct" multiplies and adds
-apart, and cannot exceed half of it. Elsewhere a line tells GB/s and what part that is of a plain
-copy of the same bytes, on as many threads.
-
-PyTorch is not a package of the extra `bench`; without it its contenders are left out:
+PyTorch is not a package of the extra `bench`; without it its contenders are left out, with the rows where it is alone:
 
     pip install torch --index-url https://download.pytorch.org/whl/cpu
 """
 
-import re
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from math import prod
 
 import cv2
 import numpy as np
-import scipy.fft
 import scipy.ndimage as ndi
 import scipy.signal
 from skimage.filters import gabor_kernel
 
 import imfilt
-from benchmarks import common, machine
+from benchmarks import peers
+from benchmarks.cases import SCREEN, SMALL, THUMBNAIL, UHD, Case, normal
+from benchmarks.peers import pytorch
+from benchmarks.rows import Contender, Row
 from imfilt import shapes
 
-try:
-    import torch
+if peers.torch is not None:
     import torch.nn.functional as nn
-except ImportError:
-    torch = None
+    from torch import pixel_shuffle, pixel_unshuffle
 
-TOLERANCE = 1e-5  # of the largest result
-HD, UHD = (1080, 1920), (2160, 3840)
-BORDERS = {"reflect": cv2.BORDER_REFLECT, "constant": cv2.BORDER_CONSTANT}
 BILINEAR = np.outer([1, 3, 3, 1], [1, 3, 3, 1]).astype("f4") / 16
+SIZES = 3, 5, 9, 15  # of kernels that meet all kinds of images
+THREE = THUMBNAIL, SCREEN, UHD
 
 
-@dataclass
-class Row:
-    name: str
-    shape: tuple  # of the image
-    result: tuple
-    ours: callable  # (image, out) -> result
-    peers: dict  # name: make(image) -> callable
-    macs: int = 0  # 0: memory decides
-    kernel: np.ndarray | None = None  # of correlate, whose plan decides about the multiply-adds
+def rows():
+    yield from on_pictures()
+    yield from large_kernels()
+    yield from layers()
+    yield from shuffles()
 
 
-def normal(*shape):
-    return np.random.default_rng(0).standard_normal(shape, dtype="f4")
+# ── one kernel on pictures ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def picture(shape):
-    return common.photograph(shape, "float32", 1) if len(shape) == 2 else normal(*shape)
+def on_pictures():
+    for k in SIZES:
+        kernel = normal(k, k).astype(np.float64)
+        yield single("correlate", kernel, f"{k}x{k}")
+    yield single("convolve", normal(5, 5).astype(np.float64), "5x5")
+    for k in (3, 7, 15, 31):
+        yield separable(k)
+    for dilation in (2, 4, 8):
+        yield from dilated(dilation)
 
 
-def pytorch(channels, function, *weights):
-    """function(image, *weights) on tensors, in PyTorch's two layouts (which are one for one channel)."""
-    if torch is None:
-        return {}
+def single(operation, kernel, what, images=None, factors=None):
+    """One kernel on every channel. PyTorch needs seconds for the larger ones: it is left out.
 
-    def contender(layout):
-        def make(image):
-            pixels = torch.from_numpy(image.reshape(*image.shape[:2], -1)).permute(2, 0, 1)[None]
-            # PyTorch's own memory is aligned, a NumPy array's is not: oneDNN is slow on that.
-            tensor = torch.empty(pixels.shape, memory_format=layout).copy_(pixels)
-            tensors = [torch.from_numpy(weight).clone() for weight in weights]
-            return lambda: function(tensor, *tensors)
-
-        return make
-
-    if channels == 1:
-        return {"PyTorch": contender(torch.contiguous_format)}
-    return {
-        "PyTorch channels last": contender(torch.channels_last),
-        "PyTorch channels first": contender(torch.contiguous_format),
-    }
-
-
-def pixels_of(result, shape):
-    """A contender's result as an array like imfilt's."""
-    if torch and isinstance(result, torch.Tensor):
-        result = result[0].permute(1, 2, 0).numpy()
-    return result.reshape(shape)
-
-
-def filter2d(kernel, mode):
-    def make(image):
-        taps, out = kernel.astype("f4"), np.empty_like(image)
-        return lambda: cv2.filter2D(image, -1, taps, dst=out, borderType=BORDERS[mode])
-
-    return make
-
-
-def filter2d_planes(weight):
-    """OpenCV has no depthwise filter: the planes one by one."""
-
-    def make(image):
-        planes, results = ([np.empty(image.shape[:2], "f4") for _ in weight] for _ in range(2))
-        out = np.empty_like(image)
-
-        def run():
-            cv2.split(image, planes)
-            for plane, kernel, result in zip(planes, weight, results, strict=True):
-                cv2.filter2D(plane, -1, kernel, dst=result, borderType=cv2.BORDER_CONSTANT)
-            return cv2.merge(results, out)
-
-        return run
-
-    return make
-
-
-def sep_filter2d(column, row):
-    def make(image):
-        out = np.empty_like(image)
-        return lambda: cv2.sepFilter2D(image, -1, row, column, dst=out, borderType=cv2.BORDER_REFLECT)
-
-    return make
-
-
-def resize(image):
-    size = 2 * image.shape[1], 2 * image.shape[0]
-    out = np.empty((*size[::-1], *image.shape[2:]), "f4")
-    return lambda: cv2.resize(image, size, dst=out, interpolation=cv2.INTER_LINEAR)
-
-
-def scipy_correlate(kernel, mode):
-    def make(image):
-        out = np.empty_like(image)
-        return lambda: ndi.correlate(image, kernel, out, mode)
-
-    return make
-
-
-def transform(convolve, kernel):
-    turned, around = kernel[::-1, ::-1].astype("f4"), len(kernel) // 2
-
-    def make(image):
-        return lambda: convolve(np.pad(image, around, mode="symmetric"), turned, mode="valid")
-
-    return make
-
-
-def matmul(weight):
-    def make(image):
-        out = np.empty((*image.shape[:2], len(weight)), "f4")
-        pixels, results = image.reshape(-1, image.shape[2]), out.reshape(-1, len(weight))
-        return lambda: np.matmul(pixels, weight.T, out=results)
-
-    return make
-
-
-def conv2d(size, taken, made, stride=1):
-    weight, options = normal(made, taken, 3, 3), {"stride": stride, "padding": 1}
-    operation = shapes.conv2d((*size, taken), weight.shape, **options)
+    To OpenCV a convolution is a correlation with the kernel turned, whose size is odd.
+    """
+    k = len(kernel)
+    function, of_scipy = getattr(imfilt, operation), getattr(ndi, operation)
+    laid = kernel if operation == "correlate" else kernel[::-1, ::-1]
+    found = {"OpenCV filter2D": peers.cv_one(peers.cv_kernel(laid), rescaled=False)}
+    if factors:
+        found["OpenCV sepFilter2D"] = peers.cv_one(peers.cv_taps(*factors), rescaled=False)
+    if k <= 7:
+        found["SciPy"] = peers.ndi_planes(lambda plane, out: of_scipy(plane, kernel, out), rescaled=False)
+    if k >= 11 and not factors:
+        found["SciPy fftconvolve"] = transform(laid)
     return Row(
-        f"conv2d 3x3 {taken}->{made}" + f" stride {stride}" * (stride > 1), operation.input, operation.output,
-        lambda image, out: imfilt.conv2d(image, weight, out=out, **options),
-        pytorch(taken, lambda x, w: nn.conv2d(x, w, **options), weight), operation.macs,
+        operation=operation, name=f"{operation} {what}", family="single kernels",
+        ours=lambda image, out: function(image, kernel, out=out), peers=found, kernel=kernel,
+        **({"cases": images} if images else {}),
     )  # fmt: skip
 
 
-def pointwise(size, taken, made):
-    weight = normal(made, taken)
-    operation = shapes.pointwise_conv2d((*size, taken), weight.shape)
-    torches = pytorch(taken, nn.conv2d, weight[:, :, None, None]) if torch else {}
+def transform(kernel):
+    """Grey only, on an image that is extended. (oaconvolve was never faster, measured from 11x11 to 31x31 on 4K.)"""
+    around = len(kernel) // 2
+
+    def make(image, empty):
+        if image.ndim == 3:
+            return None
+        numbers = image.astype(peers.real(image), copy=False)
+        turned = kernel[::-1, ::-1].astype(numbers.dtype)
+        return Contender(
+            lambda: scipy.signal.fftconvolve(np.pad(numbers, around, mode="symmetric"), turned, mode="valid")
+        )
+
+    return make
+
+
+def separable(k):
+    column, row = normal(2, k).astype(np.float64)
+
+    def scipy_(plane, out):
+        ndi.correlate1d(ndi.correlate1d(plane, column, 0, out.dtype), row, 1, out)
+
     return Row(
-        f"pointwise {taken}->{made}", operation.input, operation.output,
-        lambda image, out: imfilt.pointwise_conv2d(image, weight, out=out),
-        {**torches, "NumPy matmul": matmul(weight)}, operation.macs,
+        operation="separable", name=f"separable {k}", family="single kernels",
+        ours=lambda image, out: imfilt.separable(image, column, row, out=out), macs=2 * k,
+        peers={"OpenCV sepFilter2D": peers.cv_one(peers.cv_taps(column, row), rescaled=False),
+               "SciPy": peers.ndi_planes(scipy_, rescaled=False)},
     )  # fmt: skip
 
 
@@ -188,88 +107,24 @@ def dilated(dilation):
     kernel = normal(3, 3)
     stuffed = np.zeros((2 * dilation + 1, 2 * dilation + 1), "f4")
     stuffed[::dilation, ::dilation] = kernel
-    name, weight, options = (
-        f"3x3 dilated by {dilation}",
-        kernel[None, None],
-        {"padding": dilation, "dilation": dilation},
-    )
+    name, weight = f"3x3 dilated by {dilation}", kernel[None, None]
+    options = {"padding": dilation, "dilation": dilation}
 
     def others(mode):
-        return {"OpenCV filter2D": filter2d(stuffed, mode), "SciPy": scipy_correlate(stuffed, mode)}
+        return {
+            "OpenCV filter2D": peers.cv_one(peers.cv_kernel(stuffed, peers.MODES[mode])),
+            "SciPy": peers.ndi_planes(lambda plane, out: ndi.correlate(plane, stuffed, out, mode)),
+        }
 
+    common = {"family": "single kernels", "cases": (Case(*UHD),)}
     yield Row(
-        f"correlate {name}", UHD, UHD,
-        lambda image, out: imfilt.correlate(image, kernel, dilation=dilation, out=out), others("reflect"),
+        operation="correlate", name=f"correlate {name}", peers=others("reflect"), **common,
+        ours=lambda image, out: imfilt.correlate(image, kernel, dilation=dilation, out=out),
     )  # fmt: skip
     yield Row(
-        f"conv2d {name}", UHD, UHD, lambda image, out: imfilt.conv2d(image, weight, out=out, **options),
-        {**others("constant"), **pytorch(1, lambda x, w: nn.conv2d(x, w, **options), weight)},
-    )  # fmt: skip
-
-
-def depthwise(size, channels, k):
-    weight, shape = normal(channels, k, k), (*size, channels)
-    peers = pytorch(channels, lambda x, w: nn.conv2d(x, w, padding=k // 2, groups=channels), weight[:, None])
-    if channels == 3:
-        peers["OpenCV filter2D, planes"] = filter2d_planes(weight)
-    return Row(
-        f"depthwise {k}x{k} on {channels}", shape, shape,
-        lambda image, out: imfilt.depthwise_conv2d(image, weight, padding=k // 2, out=out), peers,
-    )  # fmt: skip
-
-
-def depthwise_separable(size, taken, made):
-    first, second = normal(taken, 3, 3), normal(made, taken)
-    operation = shapes.depthwise_separable_conv2d((*size, taken), first.shape, second.shape, padding=1)
-
-    def both(x, first, second):
-        return nn.conv2d(nn.conv2d(x, first, padding=1, groups=taken), second)
-
-    return Row(
-        f"depthwise separable 3x3 {taken}->{made}", operation.input, operation.output,
-        lambda image, out: imfilt.depthwise_separable_conv2d(image, first, second, padding=1, out=out),
-        pytorch(taken, both, first[:, None], second[:, :, None, None]), operation.macs,
-    )  # fmt: skip
-
-
-def transposed(size, channels, dense):
-    weight = normal(channels, channels if dense else 1, 4, 4)
-    options = {"stride": 2, "padding": 1, "groups": 1 if dense else channels}
-    operation = shapes.conv_transpose2d((*size, channels), weight.shape, **options)
-    return Row(
-        f"transposed 4x4 {channels}->{channels} {'dense' if dense else 'depthwise'}",
-        operation.input, operation.output,
-        lambda image, out: imfilt.conv_transpose2d(image, weight, out=out, **options),
-        pytorch(channels, lambda x, w: nn.conv_transpose2d(x, w, **options), weight), operation.macs if dense else 0,
-    )  # fmt: skip
-
-
-def bilinear(size, channels):
-    """A transposed convolution that others have by name: pixels beyond the border as the nearest."""
-    weight, options = np.repeat(BILINEAR[None, None], channels, 0), {"stride": 2, "padding": 1, "groups": channels}
-    shape = size if channels == 1 else (*size, channels)
-    return Row(
-        f"transposed 4x4 bilinear on {channels}", shape, (2 * size[0], 2 * size[1], *shape[2:]),
-        lambda image, out: imfilt.conv_transpose2d(image, weight, mode="nearest", out=out, **options),
-        {"OpenCV resize": resize,
-         **pytorch(channels, lambda x: nn.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))},
-    )  # fmt: skip
-
-
-def single(name, kernel, factors=None):
-    """One kernel on one grey picture. PyTorch needs seconds for this: it is left out."""
-    k = len(kernel)
-    peers = {"OpenCV filter2D": filter2d(kernel, "reflect")}
-    if factors:
-        peers["OpenCV sepFilter2D"] = sep_filter2d(*factors)
-    if k <= 7:
-        peers["SciPy"] = scipy_correlate(kernel, "reflect")
-    if k >= 11:
-        peers["SciPy oaconvolve"] = transform(scipy.signal.oaconvolve, kernel)
-        peers["SciPy fftconvolve"] = transform(scipy.signal.fftconvolve, kernel)
-    return Row(
-        f"correlate {k}x{k} {name}", UHD, UHD, lambda image, out: imfilt.correlate(image, kernel, out=out),
-        peers, kernel=kernel,
+        operation="conv2d", name=f"conv2d {name}", **common,
+        ours=lambda image, out: imfilt.conv2d(image, weight, out=out, **options),
+        peers={**others("constant"), **pytorch(1, lambda x, w: nn.conv2d(x, w, **options), weight)},
     )  # fmt: skip
 
 
@@ -286,122 +141,181 @@ def laplacian_of_gaussian(k):
     return (square - 2) * np.exp(-square / 2)
 
 
-def rows():
-    yield conv2d(HD, 3, 16)
-    yield conv2d(HD, 3, 32, stride=2)
-    yield conv2d((256, 256), 16, 32)
-    yield conv2d((256, 256), 64, 64)
-    yield conv2d((128, 128), 256, 512)
-    yield pointwise((256, 256), 256, 64)
-    for dilation in (2, 4, 8):
-        yield from dilated(dilation)
-    for size, channels in ((HD, 3), (HD, 16), ((540, 960), 32)):
-        for k in (3, 5):
-            yield depthwise(size, channels, k)
-    for size in ((256, 256), (540, 960)):
-        yield depthwise_separable(size, 16, 32)
-        yield depthwise_separable(size, 32, 64)
-    for channels in (1, 3):
-        yield transposed(HD, channels, dense=False)
-        yield bilinear(HD, channels)
-    yield transposed((256, 256), 16, dense=False)
-    yield transposed((256, 256), 16, dense=True)
-    yield transposed((256, 256), 64, dense=True)
+def large_kernels():
+    """Kernels of every kind and size, on one large picture."""
+    images = (Case(*UHD),)
     for k in range(3, 33, 2):
         column, row = normal(2, k).astype(np.float64)
-        yield single("random", normal(k, k).astype(np.float64))
-        yield single("rank 1", np.outer(column, row), (column, row))
-        yield single("Gabor", gabor(k))
-        yield single("LoG", laplacian_of_gaussian(k))
+        if k not in SIZES:
+            yield single("correlate", normal(k, k).astype(np.float64), f"{k}x{k}", images)
+        yield single("correlate", np.outer(column, row), f"{k}x{k} rank 1", images, (column, row))
+        yield single("correlate", gabor(k), f"{k}x{k} Gabor", images)
+        yield single("correlate", laplacian_of_gaussian(k), f"{k}x{k} LoG", images)
 
 
-def planned(row):
-    """The plan of a single kernel, and the multiply-adds that a row is measured by."""
-    if row.kernel is None:
-        return "", row.macs
-    plan = imfilt.explain_plan(row.kernel, row.shape).plan
-    tapwise = plan in ("direct", "fused") and len(row.kernel) > 5
-    return plan, prod(row.result) * row.kernel.size if tapwise else 0
+# ── layers of networks ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@contextmanager
-def limited(threads):
-    with common.limited(threads), scipy.fft.set_workers(threads), torch.inference_mode() if torch else nullcontext():
-        if torch:
-            torch.set_num_threads(threads)
-        yield
+def layer(name, what, taken, sizes, ours, others, planned, dtypes=("float32",)):
+    """A layer: `planned` is what `shapes` says of it on a size."""
+
+    def shape(image):
+        rows, columns, channels = planned((*image.shape[:2], taken)).output
+        return (rows, columns) if image.ndim == 2 and channels == 1 else (rows, columns, channels)
+
+    operation = planned((*sizes[0], taken))
+    return Row(
+        operation=name, name=f"{name} {what}", family="layers", ours=ours, peers=others, shape=shape,
+        cases=tuple(Case(*size, taken, dtype) for dtype in dtypes for size in sizes),
+        macs=operation.macs / prod(operation.output),
+    )  # fmt: skip
 
 
-def measure(row, image, threads, peak, budget):
-    """One line of the table."""
-    out = np.zeros(row.result, "f4")
-    contenders, differences = {"imfilt": lambda: row.ours(image, out)}, {}
-    row.ours(image, out)
-    span = np.abs(out).max()
-    for name, make in row.peers.items():
-        contenders[name] = make(image)
-        theirs = pixels_of(contenders[name](), out.shape)
-        differences[name] = float(common.agree(row.name, name, out, theirs, span, TOLERANCE))
-    del theirs
-    nbytes = image.nbytes + out.nbytes
-    contenders["copy"] = machine.copier(nbytes, threads)
-    with machine.recycled_memory():
-        for call in contenders.values():  # the first call under this rule still takes new memory
-            call()
-        seconds = machine.alternate(contenders, budget, warm=threads > 1)
-    plan, macs = planned(row)
-    rate = 2 * macs / seconds["imfilt"]
-    return {
-        "row": row.name, "shape": row.shape, "result": row.result, "threads": threads, "plan": plan,
-        **common.rated(seconds, row.peers), "differences": differences,
-        "GFLOP/s": rate * 1e-9, "of peak": rate / peak,
-        "GB/s": nbytes / seconds["imfilt"] * 1e-9, "of copy": seconds["copy"] / seconds["imfilt"],
-    }  # fmt: skip
+def layers():
+    yield conv2d(THREE, 3, 3)
+    yield conv2d((THUMBNAIL, SCREEN), 3, 16)
+    yield conv2d((SCREEN,), 3, 16, dtypes=("uint8", "uint16", "float64"))
+    yield conv2d(((480, 641), (1080, 1919)), 3, 16)
+    yield conv2d((SCREEN,), 4, 16)
+    yield conv2d((SCREEN,), 3, 32, stride=2)
+    yield conv2d(((256, 256),), 16, 32)
+    yield conv2d(((256, 256),), 64, 64)
+    yield conv2d(((128, 128),), 256, 512)
+    yield pointwise(THREE, 3, 3)
+    yield pointwise(((256, 256),), 256, 64)
+    for k in (3, 5):
+        yield depthwise(THREE, 3, k)
+        yield depthwise((SCREEN,), 16, k)
+        yield depthwise((SMALL,), 32, k)
+    yield depthwise_separable(THREE, 3, 3)
+    for taken, made in ((16, 32), (32, 64)):
+        yield depthwise_separable(((256, 256), SMALL), taken, made)
+    for channels in (1, 3):
+        yield transposed((THUMBNAIL, SCREEN), channels, dense=False)
+        yield bilinear((THUMBNAIL, SCREEN), channels)
+    yield transposed(((256, 256),), 16, dense=False)
+    yield transposed(((256, 256),), 16, dense=True)
+    yield transposed(((256, 256),), 64, dense=True)
 
 
-def show(line):
-    s, size = line["seconds"], "x".join(map(str, line["shape"]))
-    if line["GFLOP/s"]:
-        rate = f"{line['GFLOP/s']:6.1f} GFLOP/s {line['of peak'] * 100:4.0f} % of peak"
-    else:
-        rate = f"{line['GB/s']:6.1f} GB/s    {line['of copy'] * 100:4.0f} % of copy"
-    print(
-        f"{line['row']:34} {size:13} {line['threads']} thr  {s['imfilt'] * 1e3:8.3f} ms  {line['ratio']:6.2f}x "
-        f"{line['fastest peer']:23} {s[line['fastest peer']] * 1e3:8.3f} ms  {rate}  {line['plan']}".rstrip(),
-        flush=True,
-    )
+def conv2d(sizes, taken, made, stride=1, dtypes=("float32",)):
+    weight, options = normal(made, taken, 3, 3), {"stride": stride, "padding": 1}
+    return layer(
+        "conv2d", f"3x3 {taken}->{made}" + f" stride {stride}" * (stride > 1), taken, sizes,
+        lambda image, out: imfilt.conv2d(image, weight, out=out, **options),
+        pytorch(taken, lambda x, w: nn.conv2d(x, w, **options), weight),
+        lambda shape: shapes.conv2d(shape, weight.shape, **options), dtypes,
+    )  # fmt: skip
 
 
-def main():
-    parser = common.parser("benchmarks.algebra", __doc__, "build/benchmarks_algebra.json")
-    common.add_budget(parser)
-    options = parser.parse_args()
+def pointwise(sizes, taken, made):
+    weight = normal(made, taken)
+    others = pytorch(taken, lambda x, w: nn.conv2d(x, w), weight[:, :, None, None])
 
-    facts = machine.facts()
-    print(f"{facts['cpu']}, {facts['cores']} cores; core build {facts['imfilt']['build']}; {facts['versions']}")
-    print(f"load of the last minute before this run: {facts['load']:.2f}")
-    if torch is None:
-        print("PyTorch is not installed; it is left out, with the rows where it is the only peer. To have it:")
-        print("    pip install torch --index-url https://download.pytorch.org/whl/cpu")
-    peaks = {threads: machine.peaks(threads) for threads in options.threads}
-    for threads, found in peaks.items():
-        named = (f"{rate * 1e-9:.1f} GFLOP/s ({name})" for name, rate in found.items())
-        print(f"multiply-add peak, {threads} thread(s): {', '.join(named)}")
-    print("ratio: the fastest peer's time over imfilt's\n")
-    lines = []
-    for row in rows():
-        # Without PyTorch some rows have no peer.
-        if not (row.peers and re.search(options.rows, row.name)):
-            continue
-        image = picture(row.shape)
-        for threads in options.threads:
-            peak = peaks[threads].get("multiply-add", peaks[threads]["sgemm"])
-            with limited(threads):
-                lines.append(measure(row, image, threads, peak, options.budget))
-            show(lines[-1])
-    common.summary(lines, show)
-    common.write(options.output, lines, peaks=peaks)
+    def matmul(image, empty):
+        out = empty((*image.shape[:2], made), "f4")
+        pixels, results = image.reshape(-1, taken), out.reshape(-1, made)
+        return Contender(lambda: np.matmul(pixels, weight.T, out=results).reshape(out.shape))
+
+    def opencv(image, empty):
+        out = empty((*image.shape[:2], made), "f4")
+        return Contender(lambda: cv2.transform(image, weight, dst=out))
+
+    others["NumPy matmul"] = matmul
+    if max(taken, made) <= 4:
+        others["OpenCV transform"] = opencv
+    return layer(
+        "pointwise_conv2d", f"{taken}->{made}", taken, sizes,
+        lambda image, out: imfilt.pointwise_conv2d(image, weight, out=out), others,
+        lambda shape: shapes.pointwise_conv2d(shape, weight.shape),
+    )  # fmt: skip
 
 
-if __name__ == "__main__":
-    main()
+def depthwise(sizes, channels, k):
+    weight = normal(channels, k, k)
+    others = pytorch(channels, lambda x, w: nn.conv2d(x, w, padding=k // 2, groups=channels), weight[:, None])
+    if channels == 3:
+        others["OpenCV filter2D, planes"] = peers.cv_planes(weight)
+    return layer(
+        "depthwise_conv2d", f"{k}x{k} on {channels}", channels, sizes,
+        lambda image, out: imfilt.depthwise_conv2d(image, weight, padding=k // 2, out=out), others,
+        lambda shape: shapes.depthwise_conv2d(shape, weight.shape, padding=k // 2),
+    )  # fmt: skip
+
+
+def depthwise_separable(sizes, taken, made):
+    first, second = normal(taken, 3, 3), normal(made, taken)
+
+    def both(x, first, second):
+        return nn.conv2d(nn.conv2d(x, first, padding=1, groups=taken), second)
+
+    return layer(
+        "depthwise_separable_conv2d", f"3x3 {taken}->{made}", taken, sizes,
+        lambda image, out: imfilt.depthwise_separable_conv2d(image, first, second, padding=1, out=out),
+        pytorch(taken, both, first[:, None], second[:, :, None, None]),
+        lambda shape: shapes.depthwise_separable_conv2d(shape, first.shape, second.shape, padding=1),
+    )  # fmt: skip
+
+
+def transposed(sizes, channels, dense):
+    weight = normal(channels, channels if dense else 1, 4, 4)
+    options = {"stride": 2, "padding": 1, "groups": 1 if dense else channels}
+    return layer(
+        "conv_transpose2d", f"4x4 {channels}->{channels} {'dense' if dense else 'depthwise'}", channels, sizes,
+        lambda image, out: imfilt.conv_transpose2d(image, weight, out=out, **options),
+        pytorch(channels, lambda x, w: nn.conv_transpose2d(x, w, **options), weight),
+        lambda shape: shapes.conv_transpose2d(shape, weight.shape, **options),
+    )  # fmt: skip
+
+
+def bilinear(sizes, channels):
+    """A transposed convolution that others have by name: pixels beyond the border as the nearest."""
+    weight, options = np.repeat(BILINEAR[None, None], channels, 0), {"stride": 2, "padding": 1, "groups": channels}
+
+    def resize(image, empty):
+        size = 2 * image.shape[1], 2 * image.shape[0]
+        out = empty((*size[::-1], *image.shape[2:]), "f4")
+        return Contender(lambda: cv2.resize(image, size, dst=out, interpolation=cv2.INTER_LINEAR))
+
+    others = pytorch(channels, lambda x: nn.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False))
+    return layer(
+        "conv_transpose2d", f"4x4 bilinear on {channels}", channels, sizes,
+        lambda image, out: imfilt.conv_transpose2d(image, weight, mode="nearest", out=out, **options),
+        {"OpenCV resize": resize, **others},
+        lambda shape: shapes.conv_transpose2d(shape, weight.shape, **options),
+    )  # fmt: skip
+
+
+def shuffles():
+    """No function has an `out` for these, imfilt's neither: NumPy's copy, which has one, is another contender."""
+
+    def numpy_shuffle(image, empty):
+        rows, columns, channels = image.shape
+        out = empty((2 * rows, 2 * columns, channels // 4), image.dtype)
+        apart = image.reshape(rows, columns, channels // 4, 2, 2).transpose(0, 3, 1, 4, 2)
+        return Contender(lambda: filled(out, apart))
+
+    def numpy_unshuffle(image, empty):
+        rows, columns, channels = (image.shape[0] // 2, image.shape[1] // 2, image.shape[2])
+        out = empty((rows, columns, channels * 4), image.dtype)
+        apart = image.reshape(rows, 2, columns, 2, channels).transpose(0, 2, 4, 1, 3)
+        return Contender(lambda: filled(out, apart))
+
+    def filled(out, apart):
+        np.copyto(out.reshape(apart.shape), apart)
+        return out
+
+    yield Row(
+        operation="pixel_shuffle", name="pixel_shuffle 2", family="layers",
+        ours=lambda image, out: imfilt.pixel_shuffle(image, 2),
+        peers={"NumPy": numpy_shuffle, **pytorch(12, lambda x: pixel_shuffle(x, 2))},
+        shape=lambda image: (2 * image.shape[0], 2 * image.shape[1], image.shape[2] // 4),
+        cases=tuple(Case(*size, 12) for size in ((32, 32), SMALL, SCREEN)),
+    )  # fmt: skip
+    yield Row(
+        operation="pixel_unshuffle", name="pixel_unshuffle 2", family="layers",
+        ours=lambda image, out: imfilt.pixel_unshuffle(image, 2),
+        peers={"NumPy": numpy_unshuffle, **pytorch(3, lambda x: pixel_unshuffle(x, 2))},
+        shape=lambda image: (image.shape[0] // 2, image.shape[1] // 2, image.shape[2] * 4),
+        cases=tuple(Case(*size, 3) for size in THREE),
+    )  # fmt: skip

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from benchmarks import common
+from benchmarks import cases, common
 
 SOBEL = """
 import cv2, sys
@@ -143,7 +143,7 @@ def main():
 
         for width, height in ((640, 400), (2560, 1600)):
             source = str(folder / f"photo{width}.jpg")
-            Image.fromarray(common.photograph((height, width), "uint8", 3)).save(source, quality=90)
+            Image.fromarray(cases.photograph((height, width), "uint8", 3)).save(source, quality=90)
             for task in (sobel, blur, upscale):
                 for suffix in (".jpg", ".png"):
 

@@ -9,6 +9,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,8 +21,11 @@ import imfilt
 
 PACKAGES = ("numpy", "scipy", "scikit-image", "opencv-python-headless", "pillow", "cython", "torch")
 LEAST_SECONDS = 1e-3  # a shorter call is repeated until a measurement takes this long
-BUDGET_SECONDS = 0.2  # for each contender of a row
+BUDGET_SECONDS = 0.06  # for each contender of a row
+MOST_ROUNDS, LEAST_ROUNDS = 25, 3
+LONG = 5  # budgets; a call that takes longer is measured once
 PEAK_RUNS = 25
+LARGE_BYTES = 256 * 2**20
 
 # Chains enough for every multiplier (latency times ports), few enough for the registers.
 CHAINS = 24 if platform.machine() in ("aarch64", "arm64") else 12
@@ -61,6 +65,7 @@ def facts():
             return None
 
     return {
+        "date": datetime.now(UTC).date().isoformat(),
         "cpu": cpu,
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
@@ -71,19 +76,24 @@ def facts():
     }
 
 
-def copier(nbytes, threads):
-    """A plain copy that moves `nbytes` in all, read and written, on so many threads."""
+def copier(nbytes, threads, fresh=False):
+    """A plain copy that moves `nbytes` in all, read and written, on so many threads; if `fresh` into new memory."""
     half = max(1, nbytes // 2)
-    source, target = np.ones(half, np.uint8), np.ones(half, np.uint8)
-    if threads == 1:
-        return lambda: np.copyto(target, source)
+    source, kept = (np.ones(half, np.uint8) for _ in range(2))
     pool = ThreadPoolExecutor(threads)
     cuts = [half * i // threads for i in range(threads + 1)]
 
-    def one(i):
+    def one(target, i):
         np.copyto(target[cuts[i] : cuts[i + 1]], source[cuts[i] : cuts[i + 1]])
 
-    return lambda: list(pool.map(one, range(threads)))
+    def run():
+        target = np.empty(half, np.uint8) if fresh else kept
+        if threads == 1:
+            np.copyto(target, source)
+        else:
+            list(pool.map(one, [target] * threads, range(threads)))
+
+    return run
 
 
 @cache
@@ -131,17 +141,26 @@ def peaks(threads):
                 return spin(2_000_000, 0.5, 0.5, ctypes.byref(ctypes.c_float()))
 
             found["multiply-add"] = _best(lambda: sum(pool.map(one, range(threads))))
+    # Those of a compiled loop that waits for nothing; without a compiler, those of a matrix product.
+    found["best"] = found.get("multiply-add", found["sgemm"])
     return found
 
 
+def bandwidth(threads):
+    """Bytes a second, read and written, of a plain copy of an image that no cache holds."""
+    copy = copier(LARGE_BYTES, threads)
+    copy()
+    return _best(lambda: (copy(), LARGE_BYTES)[1])
+
+
 @contextmanager
-def recycled_memory():
+def recycled_memory(wanted=True):
     """Freed memory stays with the process, so that results of peers without an `out` find warm pages.
 
     By default, glibc gives a large result back to the system, and each call pays for its page faults.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if not mallopt:  # not glibc
+    if not (wanted and mallopt):  # without it, this is not glibc
         yield
         return
     trim_threshold, mmap_max = -1, -4  # <malloc.h>
@@ -158,9 +177,9 @@ def recycled_memory():
 def alternate(contenders, budget=BUDGET_SECONDS, warm=False):
     """Median seconds of each callable; every round calls all of them, one after the other.
 
-    One that takes long is left out of later rounds when its budget is spent. With `warm` each is called once more
-    before its time is taken: its own threads wake up, and those of the one before, some of which wait for
-    more work at full speed, fall asleep.
+    One that takes long is left out of later rounds when its budget is spent, after three rounds at the least, or after
+    one if that takes several budgets. With `warm` each is called once more before its time is taken: its own threads
+    wake up, and those of the one before, some of which wait for more work at full speed, fall asleep.
     """
     repeats, budgets, seconds = {}, {}, {name: [] for name in contenders}
     for name, call in contenders.items():
@@ -168,7 +187,8 @@ def alternate(contenders, budget=BUDGET_SECONDS, warm=False):
         call()
         once = time.perf_counter() - start
         repeats[name] = max(1, int(LEAST_SECONDS / max(once, 1e-9)))
-        budgets[name] = max(1, min(25, int(budget / (once * repeats[name]))))
+        rounds = int(budget / (once * repeats[name]))
+        budgets[name] = 1 if once > LONG * budget else max(LEAST_ROUNDS, min(MOST_ROUNDS, rounds))
     for turn in range(max(budgets.values())):
         for name, call in contenders.items():
             if turn >= budgets[name]:

@@ -1,35 +1,223 @@
-"""The rows: what imfilt computes, and how each peer computes the same, in its fastest correct form.
+"""How other libraries compute what the rows ask for, each in its fastest correct form.
 
-A peer is (name, make): make(image, threads) returns a callable that reuses its buffers, and
-the factor that brings its result to imfilt's scale. `tolerance` is the largest difference,
-as a fraction of the result's range, at which the results count as the same.
+A peer of a row is make(image, empty): it returns a Contender, or None where the library cannot do this. `empty` is
+`rows.reused`, which gives memory for a result, or `rows.fresh`, which gives None: then each call makes a new one. A
+step is function(image, out) -> result, with an `out` that may be None.
 """
-
-import math
-from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 import scipy.ndimage as ndi
-import skimage.feature
 import skimage.filters
 
-import imfilt
+from benchmarks.cases import full_scale
+from benchmarks.rows import Contender
 from imfilt import kernels
 
-REFLECT, NEAREST = cv2.BORDER_REFLECT, cv2.BORDER_REPLICATE
+try:
+    import torch
+except ImportError:
+    torch = None
+
+MODES = {"reflect": cv2.BORDER_REFLECT, "mirror": cv2.BORDER_REFLECT_101, "nearest": cv2.BORDER_REPLICATE,
+         "constant": cv2.BORDER_CONSTANT, "wrap": cv2.BORDER_WRAP}  # fmt: skip
+REFLECT, NEAREST = MODES["reflect"], MODES["nearest"]
+DEPTHS = {"uint8": cv2.CV_8U, "uint16": cv2.CV_16U, "float32": cv2.CV_32F, "float64": cv2.CV_64F}
 
 
-@dataclass
-class Row:
-    name: str
-    ours: callable  # (image, out) -> result
-    result: str  # dtype, or "same" as the image
-    peers: dict = field(default_factory=dict)
-    tolerance: float = 1e-5
-    only: str = ""  # dtype of the image that the row is for
-    grey: bool = False  # there is no such row for colour
-    shape: callable = field(default=lambda image: image.shape)  # of the result
+def real(image):
+    """What filters compute this image in: double for double, else single precision."""
+    return np.float64 if image.dtype == np.float64 else np.float32
+
+
+def depth(image):
+    return DEPTHS[np.dtype(real(image)).name]
+
+
+def white(image):
+    return full_scale(image.dtype)
+
+
+# ── OpenCV: steps ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cv_sobel(axis, border=REFLECT):
+    return lambda image, out: cv2.Sobel(image, depth(image), axis, 1 - axis, dst=out, borderType=border)
+
+
+def cv_scharr(axis):
+    return lambda image, out: cv2.Scharr(image, depth(image), axis, 1 - axis, dst=out, borderType=REFLECT)
+
+
+def cv_taps(column, row, border=REFLECT):
+    """A separable correlation."""
+    column, row = (np.array(taps, "f4") for taps in (column, row))
+    return lambda image, out: cv2.sepFilter2D(image, depth(image), row, column, dst=out, borderType=border)
+
+
+def cv_crossed(smooth, difference):
+    """Derivatives by taps: of each axis one."""
+    turned = difference[::-1]
+    return lambda axis: cv_taps(turned, smooth) if axis == 0 else cv_taps(smooth, turned)
+
+
+def cv_roberts(axis):
+    return cv_kernel([[-1, 0], [0, 1]] if axis == 0 else [[0, -1], [1, 0]], anchor=(0, 0))
+
+
+def cv_kernel(kernel, border=REFLECT, anchor=(-1, -1), same=False, delta=0.0):
+    """A correlation; `delta`, in parts of white, is added; `same` makes it of the image's type."""
+    kernel = np.array(kernel, "f4")
+
+    def step(image, out):
+        to = -1 if same else depth(image)
+        return cv2.filter2D(
+            image, to, kernel, dst=out, anchor=anchor, delta=delta * white(image), borderType=border
+        )  # fmt: skip
+
+    return step
+
+
+def cv_blur(sigma, border):
+    size = 2 * int(4 * sigma + 0.5) + 1
+    return lambda image, out: cv2.GaussianBlur(image, (size, size), sigma, dst=out, borderType=border)
+
+
+def cv_blur_by_taps(sigma):
+    taps = np.array(kernels.gaussian(sigma), "f4")
+    return lambda image, out: cv2.sepFilter2D(image, -1, taps, taps, dst=out, borderType=NEAREST)
+
+
+def cv_box(height, width, border=REFLECT):
+    return lambda image, out: cv2.boxFilter(image, -1, (width, height), dst=out, borderType=border)
+
+
+def cv_laplace(image, out):
+    return cv2.Laplacian(image, depth(image), dst=out, ksize=1, borderType=REFLECT)
+
+
+def cv_wrapped(step, pad):
+    """OpenCV's filters refuse to wrap around: the same on an image that is extended first."""
+
+    def run(image, out):
+        wide = cv2.copyMakeBorder(image, pad, pad, pad, pad, cv2.BORDER_WRAP)
+        return step(wide, None)[pad:-pad, pad:-pad]
+
+    return run
+
+
+# ── OpenCV: contenders ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def cv_one(step, factor=1.0, same=False, rescaled=True):
+    """One step; `same` if its result is of the image's type, not `rescaled` if numbers stay as they are."""
+
+    def make(image, empty):
+        out = empty(image.shape, image.dtype if same else real(image))
+        scale = 1.0 if same or not rescaled else 1 / white(image)
+        return Contender(lambda: step(image, out), factor * scale)
+
+    return make
+
+
+def cv_many(steps, combine, factor=1.0, same=False):
+    """Several steps from one image, into buffers of their own; then combine(image, results, out)."""
+
+    def make(image, empty):
+        dtype = image.dtype if same else real(image)
+        buffers, out = [empty(image.shape, dtype) for _ in steps], empty(image.shape, dtype)
+
+        def run():
+            return combine(image, [step(image, one) for step, one in zip(steps, buffers, strict=True)], out)
+
+        return Contender(run, factor * (1.0 if same else 1 / white(image)))
+
+    return make
+
+
+def cv_magnitude(derive, factor, to_bytes=False):
+    """Two derivatives and their magnitude; optionally rounded to uint8."""
+
+    def make(image, empty):
+        h, v, m = (empty(image.shape, real(image)) for _ in range(3))
+        b = empty(image.shape, np.uint8)
+        steps = derive(0), derive(1)
+
+        def run():
+            length = cv2.magnitude(steps[0](image, h), steps[1](image, v), m)
+            return cv2.convertScaleAbs(length, b, alpha=factor) if to_bytes else length
+
+        return Contender(run, 1.0 if to_bytes else factor / white(image))
+
+    return make
+
+
+def cv_polar(angle, factor):
+    """Sobel's derivatives as magnitude and angle: by OpenCV, good to 0.3 degrees, or by NumPy."""
+
+    def make(image, empty):
+        h, v, m, a = (empty(image.shape, real(image)) for _ in range(4))
+        down, along = cv_sobel(0), cv_sobel(1)
+
+        def run():
+            x, y = along(image, v), down(image, h)
+            if angle == "OpenCV":
+                length, turned = cv2.cartToPolar(x, y, m, a)
+            else:
+                length, turned = cv2.magnitude(x, y, m), np.arctan2(y, x, out=a)
+            return length, turned
+
+        return Contender(run, np.array([factor / white(image), 1.0]).reshape(2, *[1] * image.ndim))
+
+    return make
+
+
+def cv_several(steps):
+    """Several results."""
+
+    def make(image, empty):
+        outs = [empty(image.shape, real(image)) for _ in steps]
+
+        def run():
+            return [step(image, out) for step, out in zip(steps, outs, strict=True)]
+
+        return Contender(run, 1 / white(image))
+
+    return make
+
+
+def cv_canny(image, empty):
+    """On bytes, the only type that it takes: thresholds on its scale of 4 x 255."""
+    levels = image if image.dtype == np.uint8 else np.rint(image * (255 / white(image))).astype(np.uint8)
+    smooth, out = empty(levels.shape, np.uint8), empty(levels.shape, np.uint8)
+
+    def run():
+        blurred = cv2.GaussianBlur(levels, (9, 9), 1, dst=smooth, borderType=REFLECT)
+        return cv2.Canny(blurred, 25.5, 51, edges=out, apertureSize=3, L2gradient=True)
+
+    return Contender(run, 1 / 255)
+
+
+def cv_planes(kernel_of, border=cv2.BORDER_CONSTANT):
+    """OpenCV has no depthwise filter: the planes one by one, each with its kernel."""
+
+    def make(image, empty):
+        channels = image.shape[2]
+        planes, results = ([empty(image.shape[:2], "f4") for _ in range(channels)] for _ in range(2))
+        out = empty(image.shape, "f4")
+
+        def run():
+            cv2.split(image, planes)
+            for i, (plane, result) in enumerate(zip(planes, results, strict=True)):
+                cv2.filter2D(plane, -1, kernel_of[i], dst=result, borderType=border)
+            return cv2.merge(results, out)
+
+        return Contender(run)
+
+    return make
+
+
+# ── scikit-image and SciPy ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 def per_channel(function):
@@ -41,293 +229,111 @@ def per_channel(function):
     return run
 
 
-def cv_magnitude(derive, factor, to_bytes=False):
-    """Two derivatives and their magnitude, all buffers reused; optionally rounded to uint8."""
-
-    def make(image):
-        shape = image.shape
-        h, v, m, b = (np.empty(shape, t) for t in ("f4", "f4", "f4", "u1"))
-
-        def run():
-            derive(image, 0, h)
-            derive(image, 1, v)
-            cv2.magnitude(h, v, m)
-            if to_bytes:
-                return cv2.convertScaleAbs(m, b, alpha=factor)
-            return m
-
-        scale = 1.0 if to_bytes else factor / (255 if image.dtype == np.uint8 else 1)
-        return run, scale
-
-    return make
-
-
-def cv_sobel(image, axis, out):
-    cv2.Sobel(image, cv2.CV_32F, axis, 1 - axis, dst=out, borderType=REFLECT)
-
-
-def cv_scharr(image, axis, out):
-    cv2.Scharr(image, cv2.CV_32F, axis, 1 - axis, dst=out, borderType=REFLECT)
-
-
-def cv_separable(smooth, difference):
-    smooth, difference = (np.array(taps, "f4") for taps in (smooth, difference[::-1]))
-
-    def derive(image, axis, out):
-        x, y = (smooth, difference) if axis == 0 else (difference, smooth)
-        cv2.sepFilter2D(image, cv2.CV_32F, x, y, dst=out, borderType=REFLECT)
-
-    return derive
-
-
-def cv_roberts(image, axis, out):
-    kernel = np.array([[-1, 0], [0, 1]] if axis == 0 else [[0, -1], [1, 0]], "f4")
-    cv2.filter2D(image, cv2.CV_32F, kernel, dst=out, anchor=(0, 0), borderType=REFLECT)
-
-
-def cv_one(derive, axis, factor):
-    def make(image):
-        out = np.empty(image.shape, "f4")
-
-        def run():
-            derive(image, axis, out)
-            return out
-
-        return run, factor / (255 if image.dtype == np.uint8 else 1)
-
-    return make
-
-
-def cv_gaussian(sigma):
-    size = 2 * int(4 * sigma + 0.5) + 1
-
-    def make(image):
-        out = np.empty_like(image)
-        return lambda: cv2.GaussianBlur(image, (size, size), sigma, dst=out, borderType=NEAREST), 1.0
-
-    return make
-
-
-def cv_gaussian_by_taps(sigma):
-    taps = np.array(kernels.gaussian(sigma), "f4")
-
-    def make(image):
-        out = np.empty_like(image)
-        return lambda: cv2.sepFilter2D(image, -1, taps, taps, dst=out, borderType=NEAREST), 1.0
-
-    return make
-
-
-def cv_chain(*steps, factor=1.0, result=None):
-    """Steps (image, so far, out) one after the other, each into a buffer of its own."""
-
-    def make(image):
-        dtype = result or image.dtype
-        buffers = [np.empty(image.shape, dtype) for _ in steps]
-        scale = 1 / 255 if image.dtype == np.uint8 and dtype != image.dtype else 1.0
-
-        def run():
-            done = []
-            for step, out in zip(steps, buffers, strict=True):
-                step(image, done, out)
-                done.append(out)
-            return done[-1]
-
-        return run, factor * scale
-
-    return make
-
-
-def cv_taps(column, row, border):
-    """One separable filter, correlating, into single precision."""
-    column, row = (np.array(taps, "f4") for taps in (column, row))
-
-    def step(image, done, out):
-        cv2.sepFilter2D(image, cv2.CV_32F, row, column, dst=out, borderType=border)
-
-    return step
-
-
-def cv_blur(sigma, border):
-    size = 2 * int(4 * sigma + 0.5) + 1
-    return lambda image, done, out: cv2.GaussianBlur(image, (size, size), sigma, dst=out, borderType=border)
-
-
-def cv_sharper(amount):
-    def step(image, done, out):
-        cv2.addWeighted(image, 1 + amount, done[-1], -amount, 0, dst=out)
-        if out.dtype != np.uint8:  # which saturates by itself
-            np.clip(out, 0, 1, out=out)
-
-    return step
-
-
-def cv_box(n, border):
-    def step(image, done, out):
-        cv2.boxFilter(image, cv2.CV_32F if out.dtype == np.float32 else -1, (n, n), dst=out, borderType=border)
-
-    return step
-
-
-def cv_gabor(frequency):
-    kernel = skimage.filters.gabor_kernel(frequency)[::-1, ::-1]  # which convolves
-
-    def make(image):
-        out = np.empty((2, *image.shape), "f4")
-        parts = [np.ascontiguousarray(part, "f4") for part in (kernel.real, kernel.imag)]
-
-        def run():
-            for part, one in zip(parts, out, strict=True):
-                cv2.filter2D(image, cv2.CV_32F, part, dst=one, borderType=REFLECT)
-            return out
-
-        return run, 1 / 255 if image.dtype == np.uint8 else 1.0
-
-    return make
-
-
-def cv_canny(image):
-    """On bytes, the only type that it takes: thresholds on its scale of 4 x 255."""
-    levels = image if image.dtype == np.uint8 else np.rint(image * 255).astype(np.uint8)
-    smooth, out = np.empty_like(levels), np.empty_like(levels)
-
-    def run():
-        cv2.GaussianBlur(levels, (9, 9), 1, dst=smooth, borderType=REFLECT)
-        return cv2.Canny(smooth, 25.5, 51, edges=out, apertureSize=3, L2gradient=True)
-
-    return run, 1 / 255
-
-
-def whole(function, **options):
-    """A function of scikit-image or SciPy, on images as it takes them: colour has its axis."""
-
-    def make(image):
-        as_float = image.astype(np.float32) / 255 if image.dtype == np.uint8 else image
-        return lambda: function(as_float, **options), 1.0
-
-    return make
-
-
-def skimage_edges(name):
+def sk_edges(name):
+    """By name, which scales integers by itself."""
     function = per_channel(getattr(skimage.filters, name))
-    return lambda image: (lambda: function(image), 1.0)
+    return lambda image, empty: Contender(lambda: function(image))
 
 
-def scipy_gaussian(sigma, order=0):
-    def make(image):
-        out = np.empty(image.shape, "f4")
-        sigmas = (sigma, sigma) if image.ndim == 2 else (sigma, sigma, 0)
-        orders = (order, order) if image.ndim == 2 else (order, order, 0)
-        factor = 1 / 255 if image.dtype == np.uint8 else 1.0
-        return lambda: ndi.gaussian_filter(image, sigmas, orders, out, mode="nearest"), factor
+def sk_channels(function, *arguments, last=-1, **options):
+    """A function that knows a channel axis."""
 
-    return make
-
-
-def edges(name, derive, factor):
-    """Magnitude and both derivatives of one operator."""
-    magnitude = factor / math.sqrt(2)
-
-    def ours(function, **options):
-        return lambda image, out: function(image, out=out, **options)
-
-    yield Row(name, ours(getattr(imfilt, name)), "float32",
-              {"OpenCV": cv_magnitude(derive, magnitude), "scikit-image": skimage_edges(name)})  # fmt: skip
-    yield Row(f"{name} to uint8", ours(getattr(imfilt, name)), "uint8",
-              {"OpenCV": cv_magnitude(derive, magnitude, True)}, tolerance=1.01 / 255, only="uint8")  # fmt: skip
-    parts = ("_pos_diag", "_neg_diag") if name == "roberts" else ("_h", "_v")
-    for axis, part in enumerate(parts):
-        yield Row(name + part, ours(getattr(imfilt, name + part)), "float32",
-                  {"OpenCV": cv_one(derive, axis, factor), "scikit-image": skimage_edges(name + part)})  # fmt: skip
-
-
-def rows():
-    yield from edges("sobel", cv_sobel, 1 / 4)
-    yield from edges("scharr", cv_scharr, 1 / 16)
-    yield from edges("prewitt", cv_separable(*kernels.PREWITT[:2]), 1 / 3)
-    yield from edges("farid", cv_separable(*kernels.FARID[:2]), 1.0)
-    yield from edges("roberts", cv_roberts, 1.0)
-    for sigma in (1, 2, 5, 10):
-
-        def ours(image, out, sigma=sigma):
-            return imfilt.gaussian(image, sigma, out=out)
-
-        both = {"OpenCV GaussianBlur": cv_gaussian(sigma), "OpenCV sepFilter2D": cv_gaussian_by_taps(sigma)}
-        yield Row(f"gaussian {sigma}", ours, "float32", {**both, "SciPy": scipy_gaussian(sigma)}, only="float32")
-        # OpenCV's weights have eight bits: its own results are off by some levels.
-        yield Row(f"gaussian {sigma} to uint8", ours, "uint8", both, tolerance=4 / 255, only="uint8")
-    yield Row("gaussian 2 from uint8", lambda i, out: imfilt.gaussian(i, 2, out=out), "float32",
-              {"SciPy": scipy_gaussian(2)}, only="uint8")  # fmt: skip
-    yield Row("gaussian 2 order 1", lambda i, out: imfilt.gaussian(i, 2, order=1, out=out), "float32",
-              {"SciPy": scipy_gaussian(2, 1)}, only="float32")  # fmt: skip
-    yield from second_derivatives()
-    yield from boxes()
-    yield Row("canny", lambda i, out: imfilt.canny(i, out=out), "bool",
-              # OpenCV's is another detector of the same name, in integers: it is timed, not compared.
-              {"OpenCV": cv_canny, "scikit-image": whole(skimage.feature.canny)}, tolerance=1, grey=True)  # fmt: skip
-    yield Row("gabor 0.2", lambda i, out: imfilt.gabor(i, 0.2, out=tuple(out)), "float32",
-              {"OpenCV": cv_gabor(0.2), "scikit-image": whole(skimage.filters.gabor, frequency=0.2)},
-              tolerance=1e-4, grey=True, shape=lambda image: (2, *image.shape))  # fmt: skip
-
-
-def second_derivatives():
-    def of(function, *arguments):
-        return lambda image, out: function(image, *arguments, out=out)
-
-    def cv_laplace(image, done, out):
-        cv2.Laplacian(image, cv2.CV_32F, dst=out, ksize=1, borderType=REFLECT)
-
-    laplace = {"OpenCV": cv_chain(cv_laplace, factor=-1, result="f4"), "scikit-image": skimage_edges("laplace")}
-    yield Row("laplace", of(imfilt.laplace), "float32", laplace)
-    smooth, second = kernels.gaussian(2.0), kernels.gaussian(2.0, order=2)
-    add = lambda image, done, out: cv2.add(done[0], done[1], dst=out)  # noqa: E731
-    subtract = lambda image, done, out: cv2.subtract(done[0], done[1], dst=out)  # noqa: E731
-    yield Row("gaussian_laplace 2", of(imfilt.gaussian_laplace, 2), "float32",
-              {"OpenCV": cv_chain(cv_taps(smooth, second, REFLECT), cv_taps(second, smooth, REFLECT), add, result="f4"),
-               "SciPy": lambda image: (lambda: per_channel(lambda c: ndi.gaussian_laplace(c, 2, output="f4"))(image),
-                                       1 / 255 if image.dtype == np.uint8 else 1.0)})  # fmt: skip
-    for low in (1.0, 3.0):
-        taps = [kernels.gaussian(sigma) for sigma in (low, 1.6 * low)]
-        blurs = [cv_taps(one, one, NEAREST) for one in taps]
-        yield Row(f"difference_of_gaussians {low:g}", of(imfilt.difference_of_gaussians, low), "float32",
-                  {"OpenCV": cv_chain(*blurs, subtract, result="f4"),
-                   "scikit-image": skimage_channels(skimage.filters.difference_of_gaussians, low)})  # fmt: skip
-    for radius in (1, 3):
-        options = {"radius": radius, "amount": 1.0}
-
-        def sharpened(image, out, options=options):
-            return imfilt.unsharp_mask(image, **options, out=out)
-
-        opencv = cv_chain(cv_blur(radius, REFLECT), cv_sharper(1.0))
-        # scikit-image 0.26 takes the channel axis -1 for another one.
-        skimage_ = skimage_channels(skimage.filters.unsharp_mask, last=2, **options)
-        peers = {"OpenCV": opencv, "scikit-image": skimage_}
-        yield Row(f"unsharp_mask {radius}", sharpened, "float32", peers, only="float32")
-        # OpenCV rounds the blurred image before it subtracts.
-        yield Row(
-            f"unsharp_mask {radius} to uint8", sharpened, "uint8", {"OpenCV": opencv}, tolerance=4 / 255, only="uint8"
-        )
-
-
-def skimage_channels(function, *arguments, last=-1, **options):
-    def make(image):
+    def make(image, empty):
         axis = last if image.ndim == 3 else None
-        return lambda: function(image, *arguments, channel_axis=axis, **options), 1.0
+        return Contender(lambda: function(image, *arguments, channel_axis=axis, **options))
 
     return make
 
 
-def boxes():
-    for n in (3, 5, 9, 15, 31, 101):
+def sk_whole(function, **options):
+    """A function that does not scale integers: it gets a float image."""
 
-        def ours(image, out, n=n):
-            return imfilt.box(image, n, out=out)
+    def make(image, empty):
+        as_float = image / np.float32(white(image)) if image.dtype.kind == "u" else image
+        return Contender(lambda: function(as_float, **options))
 
-        def scipy_box(image, n=n):
-            out, size = np.empty_like(image), (n, n, 1)[: image.ndim]
-            return lambda: ndi.uniform_filter(image, size, out), 1.0
+    return make
 
-        peers = {"OpenCV": cv_chain(cv_box(n, REFLECT)), "SciPy": scipy_box}
-        yield Row(f"box {n}", ours, "same", peers, only="float32")
-        # SciPy truncates integers, after each of its two passes.
-        yield Row(f"box {n} to uint8", ours, "same", peers, tolerance=3 / 255, only="uint8")
+
+def ndi_planes(function, rescaled=True):
+    """function(plane, output) of SciPy on each channel."""
+
+    def make(image, empty):
+        dtype = np.dtype(real(image))
+        out = empty(image.shape, dtype)
+
+        def run():
+            result = np.empty(image.shape, dtype) if out is None else out
+            if image.ndim == 2:
+                function(image, result)
+            else:
+                for c in range(image.shape[2]):
+                    function(image[..., c], result[..., c])
+            return result
+
+        return Contender(run, 1 / white(image) if rescaled and dtype != image.dtype else 1.0)
+
+    return make
+
+
+def ndi_gaussian(sigma, order=0, to="float"):
+    """All channels in one call; `to` is "float", or "same" as the image."""
+
+    def make(image, empty):
+        dtype = np.dtype(image.dtype if to == "same" else real(image))
+        out = empty(image.shape, dtype)
+        sigmas, orders = ((one, one, 0)[: image.ndim] for one in (sigma, order))
+
+        def run():
+            return ndi.gaussian_filter(image, sigmas, orders, dtype if out is None else out, mode="nearest")
+
+        return Contender(run, 1 / white(image) if dtype != image.dtype else 1.0)
+
+    return make
+
+
+def ndi_box(height, width, mode="reflect"):
+    def make(image, empty):
+        out, size = empty(image.shape, image.dtype), (height, width, 1)[: image.ndim]
+        return Contender(lambda: ndi.uniform_filter(image, size, out, mode))
+
+    return make
+
+
+# ── PyTorch ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pytorch(channels, function, *weights):
+    """function(image, *weights) on tensors, in PyTorch's two layouts (which are one for one channel).
+
+    Each has the image as it likes it; integers become single precision in each call.
+    """
+    if torch is None:
+        return {}
+
+    def contender(layout):
+        def make(image, empty):
+            pixels = torch.from_numpy(image.reshape(*image.shape[:2], -1)).permute(2, 0, 1)[None]
+            # PyTorch's own memory is aligned, a NumPy array's is not: oneDNN is slow on that.
+            tensor = torch.empty(pixels.shape, dtype=pixels.dtype, memory_format=layout).copy_(pixels)
+            numbers = torch.float64 if image.dtype == np.float64 else torch.float32
+            tensors = [torch.from_numpy(weight).to(numbers, copy=True) for weight in weights]
+            if tensor.dtype == numbers:
+                return Contender(lambda: function(tensor, *tensors))
+            return Contender(lambda: function(tensor.to(numbers), *tensors))
+
+        return make
+
+    if channels == 1:
+        return {"PyTorch": contender(torch.contiguous_format)}
+    return {
+        "PyTorch channels last": contender(torch.channels_last),
+        "PyTorch channels first": contender(torch.contiguous_format),
+    }
+
+
+def numbers_of(result):
+    """A contender's result, with its channels last: of a tensor, of several results, of a picture."""
+    if torch is not None and isinstance(result, torch.Tensor):
+        return result[0].permute(1, 2, 0).numpy()
+    return np.asarray(result)

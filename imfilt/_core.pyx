@@ -22,9 +22,9 @@ from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, 
                            sum_few, sum_upwards, sums_from_left, suppress_row,
                            term_rows, Tile, TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_rows, widen_bytes,
                            window_levels, window_sums)
-from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, indices, kind_of, lined, load_row,
-                            make_line, padded, parity, pick, prepare, read_parts, read_row, row_bytes, same_channels,
-                            scratch, spread, steps_once, stream_bytes, Sweep, sweep, take, taps)
+from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, kind_of, lined, load_row,
+                            make_line, padded, pick, prepare, read_parts, read_row, row_bytes, same_channels,
+                            scratch, spread, steps_once, stream_bytes, Sweep, sweep, take)
 
 cnp.import_array()
 
@@ -35,10 +35,42 @@ cdef enum:
 LANES = VECTOR_BYTES // 4  # numbers of single precision in a vector: what packed weights depend on
 
 
-# One copy of each for all loops, not inlined: they are large, and run once in a call.
+# One copy of each for all loops, not inlined: they run once in a call, or for a row.
 
 cdef int opened(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame, Py_ssize_t y0, Py_ssize_t y1) except -1:
     return prepare(s, src, dst, frame, y0, y1)
+
+
+cdef int parity(const double* weights, Py_ssize_t count) noexcept nogil:
+    """+1 for w[t] == w[-t], -1 for w[t] == -w[-t] with a zero centre, 0 for neither."""
+    cdef Py_ssize_t t
+    cdef bint even = count % 2, odd = count % 2 and count > 1 and weights[count // 2] == 0
+    for t in range(count // 2):
+        even = even and weights[t] == weights[count - 1 - t]
+        odd = odd and weights[t] == -weights[count - 1 - t]
+    return 1 if even else -1 if odd else 0
+
+
+cdef const Py_ssize_t* indices(cnp.ndarray array, Py_ssize_t count) except NULL:
+    if (cnp.PyArray_TYPE(array) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(array)
+            or cnp.PyArray_SIZE(array) != count or count < 1):
+        raise ValueError(f"core: {count} contiguous indices of type intp are needed")
+    return <const Py_ssize_t*>cnp.PyArray_DATA(array)
+
+
+cdef const double* taps(cnp.ndarray weights, Py_ssize_t count) except NULL:
+    if (cnp.PyArray_TYPE(weights) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(weights)
+            or cnp.PyArray_SIZE(weights) != count or count < 1):
+        raise ValueError(f"core: {count} contiguous float64 taps are needed")
+    return <const double*>cnp.PyArray_DATA(weights)
+
+
+cdef void to_lanes(const double* weights, Py_ssize_t count, vec* dst) noexcept nogil:
+    spread(weights, count, dst)
+
+
+cdef void a_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
+    read_row(s, work, y, pixels, dst)
 
 
 cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
@@ -258,16 +290,16 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                     k.small[t] = <int16_t>k.column[t]
                 for t in range(rows):
                     k.small[columns + t] = <int16_t>given[t]
-                status = swept(&s, &k, read_row, small_block, small_line)
+                status = swept(&s, &k, a_row, small_block, small_line)
             elif s.wide:
-                spread(k.column, columns, <vf64*>k.column_weights)
-                spread(given, rows, <vf64*>k.row_weights)
-                status = swept(&s, &k, read_row, <begin_block>separable_block[vf64],
+                to_lanes(k.column, columns, <vf64*>k.column_weights)
+                to_lanes(given, rows, <vf64*>k.row_weights)
+                status = swept(&s, &k, a_row, <begin_block>separable_block[vf64],
                                <make_line>separable_line[vf64])
             else:
-                spread(k.column, columns, <vf32*>k.column_weights)
-                spread(given, rows, <vf32*>k.row_weights)
-                status = swept(&s, &k, read_row, <begin_block>separable_block[vf32],
+                to_lanes(k.column, columns, <vf32*>k.column_weights)
+                to_lanes(given, rows, <vf32*>k.row_weights)
+                status = swept(&s, &k, a_row, <begin_block>separable_block[vf32],
                                <make_line>separable_line[vf32])
         free(memory)
     if status < 0:
@@ -305,7 +337,7 @@ cdef void box_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ri
     cdef Box* k = <Box*>work
     cdef Py_ssize_t t, place = box_place(s, y), nbytes = padded((pixels - s.columns + 1) * s.pixel)
     cdef vec unused = (<const vec*>s.scale_vector)[0]
-    read_row(s, NULL, y, pixels, k.row)
+    a_row(s, NULL, y, pixels, k.row)
     window_sums(k.row, k.levels, k.level_step, s.columns, s.pixel, <char*>ring_row, nbytes, unused)
     if place == 0:
         memcpy(k.below, ring_row, nbytes)
@@ -343,7 +375,7 @@ ctypedef struct Bytes:
 cdef void bytes_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil:
     cdef Bytes* k = <Bytes*>work
     cdef Py_ssize_t slot = (y + s.top) % (s.rows + 1), n = pixels * s.channels, first = s.y0 - s.top
-    read_row(s, NULL, y, pixels, ring_row)
+    a_row(s, NULL, y, pixels, ring_row)
     k.ring = ring_row - slot * s.ring_step
     if y == first:
         memset(k.columns, 0, n * sizeof(uint16_t))
@@ -499,13 +531,13 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             k.spare = take(&left, s.line_step)
             k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
             if s.wide:
-                spread(even, s.rows, <vf64*>k.smooth_weights)
-                spread(odd, s.rows, <vf64*>k.difference_weights)
-                status = swept(&s, &k, read_row, NULL, <make_line>gradient_line[vf64])
+                to_lanes(even, s.rows, <vf64*>k.smooth_weights)
+                to_lanes(odd, s.rows, <vf64*>k.difference_weights)
+                status = swept(&s, &k, a_row, NULL, <make_line>gradient_line[vf64])
             else:
-                spread(even, s.rows, <vf32*>k.smooth_weights)
-                spread(odd, s.rows, <vf32*>k.difference_weights)
-                status = swept(&s, &k, read_row, NULL, <make_line>gradient_line[vf32])
+                to_lanes(even, s.rows, <vf32*>k.smooth_weights)
+                to_lanes(odd, s.rows, <vf32*>k.difference_weights)
+                status = swept(&s, &k, a_row, NULL, <make_line>gradient_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -539,7 +571,7 @@ cdef inline Py_ssize_t common(Py_ssize_t a, Py_ssize_t b) noexcept nogil:
     return a
 
 
-cdef inline int direct_arguments(Direct* k, Sweep* s, cnp.ndarray offsets, cnp.ndarray weights,
+cdef int direct_arguments(Direct* k, Sweep* s, cnp.ndarray offsets, cnp.ndarray weights,
                                  cnp.ndarray first, cnp.ndarray picks, Py_ssize_t channels) except -1:
     """What the taps are, with everything checked, and the layout of the ring that they need."""
     cdef Py_ssize_t t, lanes = VECTOR_BYTES // s.size
@@ -597,7 +629,7 @@ cdef inline Py_ssize_t direct_bytes(Direct* k, Sweep* s, Py_ssize_t lines) noexc
             + lined(dense_bytes(s)))
 
 
-cdef inline void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real unused) noexcept nogil:
+cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real unused) noexcept nogil:
     """The scratch memory of direct_bytes, and what stays in it."""
     cdef Py_ssize_t n, p, t, i, lane, lanes = VECTOR_BYTES // s.size, at = 0
     cdef real* weights
@@ -858,10 +890,10 @@ def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray 
         if memory != NULL:
             if s.wide:
                 direct_fill(&k, &s, &left, 2, <double>0)
-                status = swept(&s, &k, read_row, NULL, <make_line>norm_line[vf64])
+                status = swept(&s, &k, a_row, NULL, <make_line>norm_line[vf64])
             else:
                 direct_fill(&k, &s, &left, 2, <float>0)
-                status = swept(&s, &k, read_row, NULL, <make_line>norm_line[vf32])
+                status = swept(&s, &k, a_row, NULL, <make_line>norm_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -900,10 +932,10 @@ def strongest(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.nda
         if memory != NULL:
             if s.wide:
                 direct_fill(&k, &s, &left, 2, <double>0)
-                status = swept(&s, &k, read_row, NULL, <make_line>strongest_line[vf64])
+                status = swept(&s, &k, a_row, NULL, <make_line>strongest_line[vf64])
             else:
                 direct_fill(&k, &s, &left, 2, <float>0)
-                status = swept(&s, &k, read_row, NULL, <make_line>strongest_line[vf32])
+                status = swept(&s, &k, a_row, NULL, <make_line>strongest_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -1051,7 +1083,7 @@ cdef void depthwise_mix_line(Sweep* s, void* work, const char** rows, Py_ssize_t
     mix_set(s, k, 0, k.at, 1, stream and streams(k, s, 0, <char*>out), <char*>out, 0, pixel, pixels, out)
 
 
-cdef inline int mix_weights(Mix* k, Sweep* s, cnp.ndarray weights, cnp.ndarray bias, Py_ssize_t runs,
+cdef int mix_weights(Mix* k, Sweep* s, cnp.ndarray weights, cnp.ndarray bias, Py_ssize_t runs,
                             Py_ssize_t length, Py_ssize_t groups, Py_ssize_t channels) except -1:
     """`channels` go in, those of the result come out, from so many runs."""
     cdef Py_ssize_t lanes = VECTOR_BYTES // s.size
@@ -1114,9 +1146,9 @@ def mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray o
         if memory != NULL:
             k.at = <const char**>memory
             if s.wide:
-                status = swept(&s, &k, read_row, NULL, <make_line>mix_line[vf64])
+                status = swept(&s, &k, a_row, NULL, <make_line>mix_line[vf64])
             else:
-                status = swept(&s, &k, read_row, NULL, <make_line>mix_line[vf32])
+                status = swept(&s, &k, a_row, NULL, <make_line>mix_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
@@ -1238,7 +1270,7 @@ cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
     cdef const char* parts = k.source
     # The periods of phases that can be made from these pixels: one too many is never read.
     periods = (pixels - s.columns) // s.stride_x + 1
-    read_row(s, NULL, y, pixels, k.source)
+    a_row(s, NULL, y, pixels, k.source)
     if s.stride_x > 1:
         parts = k.parts
         for p in range(min(s.stride_x, pixels)):
@@ -1339,12 +1371,12 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             k.lines = take(&left, s.up_x * k.line_step)
             k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
             if s.wide:
-                spread(down, column_count, <vf64*>k.column_weights)
-                spread(along, row_count, <vf64*>k.row_weights)
+                to_lanes(down, column_count, <vf64*>k.column_weights)
+                to_lanes(along, row_count, <vf64*>k.row_weights)
                 status = swept(&s, &k, <load_row>resample_row[vf64], NULL, <make_line>resample_line[vf64])
             else:
-                spread(down, column_count, <vf32*>k.column_weights)
-                spread(along, row_count, <vf32*>k.row_weights)
+                to_lanes(down, column_count, <vf32*>k.column_weights)
+                to_lanes(along, row_count, <vf32*>k.row_weights)
                 status = swept(&s, &k, <load_row>resample_row[vf32], NULL, <make_line>resample_line[vf32])
         free(memory)
     if status < 0:
@@ -1369,7 +1401,7 @@ cdef void blend_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char*
     cdef Blend* k = <Blend*>work
     cdef Py_ssize_t p, t, first, each = pixels - s.columns + 1
     cdef const int16_t* along[4]
-    read_row(s, NULL, y, pixels, <char*>k.source)
+    a_row(s, NULL, y, pixels, <char*>k.source)
     lift(k.source, k.levels, pixels * s.channels)
     for p in range(s.up_x):
         first = k.beside[2 * p]
@@ -1487,7 +1519,7 @@ ctypedef struct Even:
 
 cdef void even_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil:
     cdef Even* k = <Even*>work
-    read_row(s, NULL, y, pixels, <char*>k.source)
+    a_row(s, NULL, y, pixels, <char*>k.source)
     widen_bytes(k.source, <int16_t*>ring_row, pixels * s.channels)
 
 
@@ -1585,7 +1617,7 @@ cdef void suppress_load(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, v
     """Reads a row; the derivatives of the row above it are then known."""
     cdef Suppress* k = <Suppress*>work
     cdef Py_ssize_t n = y - 1 + s.top, slots = s.rows + 1
-    read_row(s, NULL, y, pixels, <char*>ring_row)
+    a_row(s, NULL, y, pixels, <char*>ring_row)
     k.ring = <char*>ring_row - (y + s.top) % slots * s.ring_step
     if n < s.y0 + 1:  # the first row of the band, and none above it
         return

@@ -73,6 +73,7 @@ ctypedef struct Sweep:
     Py_ssize_t span            # source pixels of the widest strip
     Py_ssize_t x_first, before, after   # of the strip at hand: first column, how many lie outside
     Py_ssize_t* outside        # where each of those is: see set_strip
+    bint beside                # all of them in the row itself
     char* gathered             # a row before widening
     const char* ahead          # the part of the next row that lies below the line at hand
     char* narrowed             # a line before streaming
@@ -135,16 +136,6 @@ cdef inline void spread(const double* weights, Py_ssize_t count, vec* dst) noexc
                 (<double*>(dst + i))[lane] = weights[i]
 
 
-cdef inline int parity(const double* weights, Py_ssize_t count) noexcept nogil:
-    """+1 for w[t] == w[-t], -1 for w[t] == -w[-t] with a zero centre, 0 for neither."""
-    cdef Py_ssize_t t
-    cdef bint even = count % 2, odd = count % 2 and count > 1 and weights[count // 2] == 0
-    for t in range(count // 2):
-        even = even and weights[t] == weights[count - 1 - t]
-        odd = odd and weights[t] == -weights[count - 1 - t]
-    return 1 if even else -1 if odd else 0
-
-
 # ---- reading ------------------------------------------------------------------
 
 cdef inline Py_ssize_t fold(Py_ssize_t i, Py_ssize_t n, int mode) noexcept nogil:
@@ -200,6 +191,29 @@ cdef inline void read_pixels(Sweep* s, const char* row, Py_ssize_t x, Py_ssize_t
         s.read(s.gathered, dst, pixels * s.channels, s.low)
 
 
+cdef inline void copy_pixels(char* dst, const Py_ssize_t* outside, Py_ssize_t first, Py_ssize_t last,
+                             Py_ssize_t inside, Py_ssize_t pixel) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(first, last):
+        memcpy(dst + (i + inside) * pixel, dst + outside[i], pixel)
+
+
+cdef inline void copy_outside(Sweep* s, char* dst, Py_ssize_t first, Py_ssize_t last, Py_ssize_t inside) noexcept nogil:
+    """Pixels of the border that lie in the row as well; `inside` of its pixels lie before those from the right."""
+    if s.pixel == 4:  # constants, so that a copy is an instruction or two
+        copy_pixels(dst, s.outside, first, last, inside, 4)
+    elif s.pixel == 12:
+        copy_pixels(dst, s.outside, first, last, inside, 12)
+    elif s.pixel == 1:
+        copy_pixels(dst, s.outside, first, last, inside, 1)
+    elif s.pixel == 3:
+        copy_pixels(dst, s.outside, first, last, inside, 3)
+    elif s.pixel == 16:
+        copy_pixels(dst, s.outside, first, last, inside, 16)
+    else:
+        copy_pixels(dst, s.outside, first, last, inside, s.pixel)
+
+
 cdef inline void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
     """Columns x_first ... x_first + pixels of row y, whether inside the image or not."""
     cdef Py_ssize_t i, x, at, inside = pixels - s.before - s.after
@@ -211,6 +225,10 @@ cdef inline void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels,
     row = s.src + y * s.row_step
     if inside > 0:
         read_pixels(s, row, s.x_first + s.before, inside, dst + s.before * s.pixel)
+    if s.beside:
+        copy_outside(s, dst, 0, s.before, 0)
+        copy_outside(s, dst, s.before, s.before + s.after, inside)
+        return
     for i in range(s.before + s.after):
         at = (i if i < s.before else i + inside) * s.pixel
         x = s.outside[i]
@@ -218,8 +236,6 @@ cdef inline void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels,
             fill(s, dst + at, s.channels)
         elif x < 0:
             read_pixels(s, row, -1 - x, 1, dst + at)
-        elif s.pixel == 4:
-            (<float*>(dst + at))[0] = (<float*>(dst + x))[0]
         else:
             memcpy(dst + at, dst + x, s.pixel)
 
@@ -240,6 +256,7 @@ cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept 
     s.before = min(max(-s.x_first, 0), pixels)
     s.after = min(max(s.x_first + pixels - s.width, 0), pixels - s.before)
     inside = pixels - s.before - s.after
+    s.beside = True
     for i in range(s.before + s.after):
         x = fold(s.x_first + i if i < s.before else s.x_first + inside + i, s.width, s.mode)
         if x < 0:
@@ -248,6 +265,7 @@ cdef inline void set_strip(Sweep* s, Py_ssize_t x0, Py_ssize_t pixels) noexcept 
             s.outside[i] = (x - s.x_first) * s.pixel
         else:
             s.outside[i] = -1 - x
+        s.beside = s.beside and s.outside[i] >= 0
 
 
 cdef inline void pick(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_t dst_step, Py_ssize_t pixels,
@@ -335,7 +353,10 @@ cdef inline void make_lines(Sweep* s, void* work, begin_block begin, make_line m
     """`n` numbers of each of `count` output rows, the first of them at `dst`."""
     cdef Py_ssize_t i, t, lot, nbytes = n * s.size
     # Numbers of the result's type need no rounding: their line is the result itself.
-    cdef bint direct = s.write == NULL and not s.clipped and nbytes >= VECTOR_BYTES, stream
+    # Past the caches line by line, where there is scratch between rows and lines: what is stored there would wait
+    # behind stores that wait for memory.
+    cdef bint direct = (s.write == NULL and not s.clipped and nbytes >= VECTOR_BYTES
+                        and not (s.streamed and begin != NULL)), stream
     s.numbers = n
     if begin != NULL:
         begin(s, work, rows, count, padded(nbytes))
@@ -571,17 +592,3 @@ cdef inline void arrange(Sweep* s, Py_ssize_t parts, Py_ssize_t cell, Py_ssize_t
     s.chunk = numbers
     # A line, or one with the margins of a kernel.
     s.line_step = row_bytes(VECTOR_BYTES + max(numbers * s.size, numbers * advance // over) + s.columns * max(s.pixel, cell))
-
-
-cdef inline const Py_ssize_t* indices(cnp.ndarray array, Py_ssize_t count) except NULL:
-    if (cnp.PyArray_TYPE(array) != cnp.NPY_INTP or not cnp.PyArray_ISCARRAY_RO(array)
-            or cnp.PyArray_SIZE(array) != count or count < 1):
-        raise ValueError(f"core: {count} contiguous indices of type intp are needed")
-    return <const Py_ssize_t*>cnp.PyArray_DATA(array)
-
-
-cdef inline const double* taps(cnp.ndarray weights, Py_ssize_t count) except NULL:
-    if (cnp.PyArray_TYPE(weights) != cnp.NPY_DOUBLE or not cnp.PyArray_ISCARRAY_RO(weights)
-            or cnp.PyArray_SIZE(weights) != count or count < 1):
-        raise ValueError(f"core: {count} contiguous float64 taps are needed")
-    return <const double*>cnp.PyArray_DATA(weights)

@@ -32,9 +32,11 @@ MIX_LINE_BYTES = 16384
 BOX_RING_BYTES = 1024 * 1024
 MANY_WEIGHTS_BYTES = 512 * 1024  # past the second level: then several lines for each time they are read
 MIX_BLOCK = 4
-# Past this size a result that is made row by row is written around the caches (measured: a
-# tenth faster from there on; below it, whoever reads the result next finds it in cache).
+# Past this size a result that is made row by row is written around the caches (measured: a quarter to a half
+# faster from there on, but for loops that wait for something else; below it, whoever reads the result next finds
+# it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
+NOT_STREAMED = "box", "gradient"
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6
@@ -171,7 +173,9 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     numbers = shape[0] * shape[1] * made
     frame = Frame(
         wide=wide,
-        streamed=streamed and block < 8 and numbers * dtype.itemsize >= STREAM_BYTES,
+        streamed=(
+            streamed and block < 8 and stage.loop not in NOT_STREAMED and numbers * dtype.itemsize >= STREAM_BYTES
+        ),
         mode=border[0],
         cval=border[1],
         low=low,

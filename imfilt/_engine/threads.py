@@ -176,7 +176,7 @@ if hasattr(os, "register_at_fork"):
 def _borrow(most, wanted):
     """Helpers that have nothing to do, `wanted` at most; there may be `most` in all."""
     global _helpers
-    found = []
+    found: list[_Helper] = []
     while len(found) < wanted:
         try:
             found.append(_idle.pop())  # the last to become idle: it may be awake

@@ -308,7 +308,7 @@ def blend(src, dst, frame, column, row, y0, y1):
 
 
 def even(src, dst, frame, column, row, y0, y1):
-    """`separable` for one even column and row, from bytes to bytes: weights in parts of 2**15, columns rounded to 1/128."""
+    """`separable` for an even column and row, from bytes to bytes: weights in parts of 2**15, columns to 1/128."""
     numbers, x = around(src, dst, frame, y0, y1)().astype(np.int64), np.arange(dst.shape[1])
     column, row = column.astype(np.int64), row.astype(np.int64)
     middle = sum(numbers[r : r + y1 - y0] * weight for r, weight in enumerate(column))

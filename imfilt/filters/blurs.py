@@ -86,9 +86,13 @@ def uniform(
     >>> imfilt.uniform(step, 3)[1].round(3)
     array([0., 0., 1., 2., 3.])
     """
-    sizes = checks.pair(size, "size", _side)
+    if type(size) is int and 1 <= size <= LARGEST_SIZE and type(origin) is int and origin == 0:
+        kernel = _rectangle((size, size), (0, 0))  # what most calls are
+    else:
+        sizes = checks.pair(size, "size", _side)
+        kernel = _rectangle(sizes, checks.origin(origin, sizes))
     return apply(
-        _rectangle(sizes, checks.origin(origin, sizes)), image, mode=mode, cval=cval, weights=weights, alpha=alpha,
+        kernel, image, mode=mode, cval=cval, weights=weights, alpha=alpha,
         channel_axis=channel_axis, rescale=not preserve_range, dtype=dtype, out=out,
     )  # fmt: skip
 

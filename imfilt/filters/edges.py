@@ -96,6 +96,7 @@ def _document(returns, example):
 
 
 GAINS = ("scikit-image", "unit")
+BOTH, ONE = (0, 1), ((0,), (1,))  # axes
 CROSS = kernels.ROBERTS_POSITIVE, kernels.ROBERTS_NEGATIVE
 
 
@@ -143,7 +144,8 @@ def _apply(kernel, image, mask, mode, cval, weights, alpha, channel_axis, preser
 
 
 def _edges(operator, axis, image, mask, mode, cval, gain, *common):
-    kernel = derivative_kernel(operator, checks.spatial_axes(axis), checks.one_of(gain, "gain", GAINS))
+    axes = BOTH if axis is None else ONE[axis] if type(axis) is int and 0 <= axis <= 1 else checks.spatial_axes(axis)
+    kernel = derivative_kernel(operator, axes, checks.one_of(gain, "gain", GAINS))
     return _apply(kernel, image, mask, mode, cval, *common)
 
 
