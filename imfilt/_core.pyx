@@ -14,7 +14,7 @@ from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS, even_rows, fir_rows,
+from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS, even_rows, FEW, fir_rows,
                            gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels,
                            norm_row,
                            periodic_rows, reciprocal, scaled_bytes,
@@ -393,7 +393,7 @@ cdef void bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_s
         bytes_line(s, work, rows, y, i, count, False, k.narrowed, 0, nbytes)
         stream_bytes(k.narrowed, out, nbytes)
         return
-    if s.columns in (3, 5) and s.rows * s.columns * 255 <= 65535:
+    if s.columns <= FEW and s.rows * s.columns * 255 <= 65535:
         sum_few(k.columns + x, s.columns, s.channels, <uint16_t*>k.sums, nbytes)
         mean_bytes(<uint16_t*>k.sums, &k.mean, <uint8_t*>out, nbytes)
         return

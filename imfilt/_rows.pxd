@@ -22,6 +22,8 @@ cdef extern from "_simd.h" nogil:
     vf32 madd_f32(vf32, vf32, vf32)
     vf64 madd_f64(vf64, vf64, vf64)
     vf32 splat_f32(const char*)
+    void store_part_f32(char* out, vf32 a, Py_ssize_t n)
+    void store_part_f64(char* out, vf64 a, Py_ssize_t n)
     vf64 splat_f64(const char*)
     bint expected(bint condition)
     const bint SHUFFLES
@@ -297,20 +299,40 @@ cdef inline void scaled_bytes(const total* sums, const total* less, float scale,
         out[x] = <uint8_t>float_bits(value + <float>12582912.0)
 
 
+cdef enum:
+    FEW = 9
+
+
+cdef inline void sum_each(const uint16_t* columns, Py_ssize_t count, Py_ssize_t step, uint16_t* out,
+                          Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t x, t
+    cdef uint16_t sum
+    for x in range(n):
+        sum = columns[x]
+        for t in range(1, count):
+            sum = <uint16_t>(sum + columns[x + t * step])
+        out[x] = sum
+
+
 cdef inline void sum_few(const uint16_t* columns, Py_ssize_t count, Py_ssize_t step, uint16_t* out,
                          Py_ssize_t n) noexcept nogil:
-    """Sums of 3 or 5 numbers `step` apart."""
-    cdef Py_ssize_t x
-    cdef const uint16_t* b = columns + step
-    cdef const uint16_t* c = columns + 2 * step
-    cdef const uint16_t* d = columns + 3 * step
-    cdef const uint16_t* e = columns + 4 * step
-    if count == 3:
-        for x in range(n):
-            out[x] = <uint16_t>(columns[x] + b[x] + c[x])
+    """Sums of up to FEW numbers `step` apart."""
+    if count == 3:  # constants, so that the compiler makes a loop for each
+        sum_each(columns, 3, step, out, n)
+    elif count == 5:
+        sum_each(columns, 5, step, out, n)
+    elif count == 7:
+        sum_each(columns, 7, step, out, n)
+    elif count == 9:
+        sum_each(columns, 9, step, out, n)
+    elif count == 4:
+        sum_each(columns, 4, step, out, n)
+    elif count == 6:
+        sum_each(columns, 6, step, out, n)
+    elif count == 8:
+        sum_each(columns, 8, step, out, n)
     else:
-        for x in range(n):
-            out[x] = <uint16_t>(columns[x] + b[x] + c[x] + d[x] + e[x])
+        sum_each(columns, count, step, out, n)
 
 
 cdef inline void mean_bytes(const uint16_t* sums, const Mean* mean, uint8_t* out, Py_ssize_t n) noexcept nogil:
@@ -738,7 +760,10 @@ cdef inline void mix_store(const Tile* t, char* out, vec a, vec b, Py_ssize_t wi
         a = a * (<const vec*>t.scale)[0]
         b = b * (<const vec*>t.scale)[0]
     if t.partial:
-        memcpy(out, &a, t.partial)
+        if vec is vf32:
+            store_part_f32(out, a, t.partial)
+        else:
+            store_part_f64(out, a, t.partial)
         return
     put(<vec*>out, a, t.stream)
     if width > 1:

@@ -142,6 +142,33 @@ static inline vf64 madd_f64(vf64 a, vf64 b, vf64 c)
 #endif
 }
 
+/* The first numbers of a vector, `n` bytes of them. Inline: a call would put every sum of a tile into memory. */
+static inline void store_part_f32(char *out, vf32 a, ptrdiff_t n)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(out, (__mmask16)((1u << (n / 4)) - 1), (__m512)a);
+#elif defined(__AVX2__)
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_ps((float *)out, _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n / 4)), lanes), (__m256)a);
+#else
+    for (ptrdiff_t i = 0; i < VECTOR_BYTES / 4; i++)
+        if (4 * i < n) memcpy(out + 4 * i, (float *)&a + i, 4);
+#endif
+}
+
+static inline void store_part_f64(char *out, vf64 a, ptrdiff_t n)
+{
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_pd(out, (__mmask8)((1u << (n / 8)) - 1), (__m512d)a);
+#elif defined(__AVX2__)
+    const __m256i lanes = _mm256_setr_epi64x(0, 1, 2, 3);
+    _mm256_maskstore_pd((double *)out, _mm256_cmpgt_epi64(_mm256_set1_epi64x(n / 8), lanes), (__m256d)a);
+#else
+    for (ptrdiff_t i = 0; i < VECTOR_BYTES / 8; i++)
+        if (8 * i < n) memcpy(out + 8 * i, (double *)&a + i, 8);
+#endif
+}
+
 /* One number in all lanes: x - 0 is x for every x, and costs nothing. */
 static inline vf32 splat_f32(const char *p)
 {

@@ -267,14 +267,14 @@ def padding(value):
 
 def _shape(value, name, forms, least):
     """A tuple of whole numbers, as many as one of the forms has."""
-    wrong = f"{name} must be {' or '.join(forms)}, whole numbers of {least} or more, not {value!r}"
+    error: type[Exception] = ValueError
     try:
         numbers = tuple(at_least(number, name, least) for number in value)
-    except (TypeError, ValueError) as error:
-        raise type(error)(wrong) from None
-    if len(numbers) not in [form.count(",") + 1 for form in forms]:
-        raise ValueError(wrong)
-    return numbers
+        if any(len(numbers) == form.count(",") + 1 for form in forms):
+            return numbers
+    except (TypeError, ValueError) as wrong:
+        error = type(wrong)
+    raise error(f"{name} must be {' or '.join(forms)}, whole numbers of {least} or more, not {value!r}")
 
 
 def image_shape(shape):

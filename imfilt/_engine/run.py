@@ -182,7 +182,7 @@ def _fits(out, axis, mixed):
 
 def _mixed(steps, array, target, axis):
     """Channels of the result from all those of the image: pixels hold theirs side by side."""
-    if axis is None:
+    if axis is None or (array.ndim == 3 and axis == 2):
         _run(steps, array, target)
         return
     moved = np.moveaxis(array, axis, -1)

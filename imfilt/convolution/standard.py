@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -98,20 +99,32 @@ def convolve_channels(
     array, axis, weight, bias, stride, padding, dilation, groups, mode, cval, dtype, out, same_bits=False
 ):  # fmt: skip
     """What conv2d, depthwise_conv2d and pointwise_conv2d have in common: checks, sizes, the kernel."""
-    stride, dilation = checks.steps(stride, "stride"), checks.steps(dilation, "dilation")
-    rows, columns, channels = checks.plane(array.shape, axis)
-    groups = checks.groups(groups, channels, weight.shape[0])
-    checks.weight_channels(weight.shape, "weight", weight.shape[1] * groups, array.shape, channels)
+    arguments = array.shape, axis, weight.shape, stride, padding, dilation, groups
+    # Tuples and lists are looked at each time: numbers in them may be equal and not of the same type.
+    simple = type(stride) is type(dilation) is type(groups) is int and type(padding) in (int, str)
+    stride, dilation, groups, corner, size = _known_geometry(*arguments) if simple else _geometry(*arguments)
     bias = checks.bias(bias, weight.shape[0])
-    padding = checks.padding(padding)
-    pads = shapes.conv_pads((rows, columns), weight.shape[2:], stride, padding, dilation)
-    size = shapes.conv_size((rows, columns), weight.shape[2:], stride, padding, dilation)
-    checks.not_empty(array.shape, (*size, weight.shape[0]))
-    kernel = kept.get(_kernel, (weight, bias), stride, dilation, groups, (pads[0][0], pads[1][0]), same_bits)
+    kernel = kept.get(_kernel, (weight, bias), stride, dilation, groups, corner, same_bits)
     return apply(
         kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out,
         size=size, channels=weight.shape[0],
     )  # fmt: skip
+
+
+def _geometry(shape, axis, weight, stride, padding, dilation, groups):
+    """Checked steps and groups, the first row and column that are read, and the size of the result."""
+    stride, dilation = checks.steps(stride, "stride"), checks.steps(dilation, "dilation")
+    rows, columns, channels = checks.plane(shape, axis)
+    groups = checks.groups(groups, channels, weight[0])
+    checks.weight_channels(weight, "weight", weight[1] * groups, shape, channels)
+    padding = checks.padding(padding)
+    pads = shapes.conv_pads((rows, columns), weight[2:], stride, padding, dilation)
+    size = shapes.conv_size((rows, columns), weight[2:], stride, padding, dilation)
+    checks.not_empty(shape, (*size, weight[0]))
+    return stride, dilation, groups, (pads[0][0], pads[1][0]), size
+
+
+_known_geometry = lru_cache(maxsize=256)(_geometry)
 
 
 def taps_of(weight, dilation, groups):
