@@ -69,7 +69,7 @@ def facts():
         "cpu": cpu,
         "cores": os.cpu_count(),
         "load": os.getloadavg()[0],
-        "platform": platform.platform(),
+        "platform": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "imfilt": imfilt.show_config("dicts"),
         "versions": {package: of(package) for package in PACKAGES},

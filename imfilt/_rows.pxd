@@ -331,8 +331,10 @@ cdef inline void sum_few(const uint16_t* columns, Py_ssize_t count, Py_ssize_t s
         sum_each(columns, 6, step, out, n)
     elif count == 8:
         sum_each(columns, 8, step, out, n)
+    elif count == 2:
+        sum_each(columns, 2, step, out, n)
     else:
-        sum_each(columns, count, step, out, n)
+        sum_each(columns, 1, step, out, n)
 
 
 cdef inline void mean_bytes(const uint16_t* sums, const Mean* mean, uint8_t* out, Py_ssize_t n) noexcept nogil:

@@ -52,7 +52,7 @@ def apply(
     arguments = None
     known = None
     if type(image) is np.ndarray and weights is None and alpha is False and (out is None or type(out) is np.ndarray):
-        # -0 is equal to 0, and True to 1, but they are not the same arguments.
+        # True is equal to 1, but not as an argument.
         arguments = (
             image.shape, image.dtype, mode, cval, type(cval), channel_axis, type(channel_axis), rescale, dtype, clip,
             size, channels, isa.core, out is not None and (out.shape, out.dtype),

@@ -18,6 +18,7 @@ GIL_SECONDS = 5e-6
 _limit = contextvars.ContextVar("imfilt_num_threads", default=0)
 _idle: deque = deque()  # helpers without a job
 _helpers = 0  # in all
+_hiring = Lock()
 
 
 def _cgroup_cpus():
@@ -164,33 +165,40 @@ class _Helper(Thread):
 
 
 def _forget_helpers():
-    """In a forked child: the parent's threads are not here."""
-    global _idle, _helpers
-    _idle, _helpers = deque(), 0
+    """In a forked child: the parent's threads are not here, and its lock may be held."""
+    global _idle, _helpers, _hiring
+    _idle, _helpers, _hiring = deque(), 0, Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_helpers)
 
 
-def _borrow(most, wanted):
-    """Helpers that have nothing to do, `wanted` at most; there may be `most` in all."""
+def _hire(most):
+    """A new helper; None if there are `most`, who are busy with another caller's bands, or no more can be."""
     global _helpers
-    found: list[_Helper] = []
-    while len(found) < wanted:
-        try:
-            found.append(_idle.pop())  # the last to become idle: it may be awake
-            continue
-        except IndexError:
-            pass
-        if _helpers >= most:  # busy with another caller's bands
-            break
+    with _hiring:
+        if _helpers >= most:
+            return None
         helper = _Helper()
         try:
             helper.start()
         except RuntimeError:  # no more threads, or Python is shutting down
-            break
+            return None
         _helpers += 1
+        return helper
+
+
+def _borrow(most, wanted):
+    """Helpers that have nothing to do, `wanted` at most; there may be `most` in all."""
+    found = []
+    while len(found) < wanted:
+        try:
+            helper = _idle.pop()  # the last to become idle: it may be awake
+        except IndexError:
+            helper = _hire(most)
+        if helper is None:
+            break
         found.append(helper)
     return found
 
