@@ -191,7 +191,7 @@ def _hire(most):
 
 def _borrow(most, wanted):
     """Helpers that have nothing to do, `wanted` at most; there may be `most` in all."""
-    found = []
+    found: list[_Helper] = []
     while len(found) < wanted:
         try:
             helper = _idle.pop()  # the last to become idle: it may be awake
