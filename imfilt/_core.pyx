@@ -15,21 +15,20 @@ from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
 from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS, even_rows, FEW, fir_rows,
-                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels,
-                           norm_row,
-                           periodic_rows, reciprocal, scaled_bytes,
-                           scaled_sum, shuffle_f32, SHUFFLES, slide, SMALL_TILE, sobel_rows, STREAM_ALIGNMENT,
-                           sum_few, sum_upwards, sums_from_left, suppress_row,
-                           term_rows, Tile, TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_rows, widen_bytes,
-                           window_levels, window_sums)
+                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, periodic_rows,
+                           reciprocal, scaled_bytes, scaled_sum, shuffle_f32, SHUFFLES, slide, SMALL_TILE, sobel_rows,
+                           STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile,
+                           TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_rows, widen_bytes, window_levels,
+                           window_sums)
 from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, kind_of, lined, load_row,
-                            make_line, padded, pick, prepare, read_parts, read_row, row_bytes, same_channels,
-                            scratch, spread, steps_once, stream_bytes, Sweep, sweep, take)
+                            make_line, padded, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch,
+                            spread, steps_once, stream_bytes, Sweep, sweep, take)
 
 cnp.import_array()
 
 cdef enum:
     IN_PLACE_BYTES = 8192  # a row this long is worth strips of their own at its ends (measured)
+    WORTH_ASKING = 5       # taps: with fewer, to ask for the next row takes longer than to wait for it (measured)
 
 
 LANES = VECTOR_BYTES // 4  # numbers of single precision in a vector: what packed weights depend on
@@ -683,7 +682,8 @@ cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n
         else:
             k.at[t] = rows[tap[0]] + column_at(s, tap[2], tap[1])
     if k.kinds == 1 and not s.in_place:
-        fir_rows(k.at, 0, 1, count, weights, 0, <const vec*>scale, stream, out, 0, NULL, nbytes)
+        fir_rows(k.at, 0, 1, count, weights, 0, <const vec*>scale, stream, out, 0,
+                 s.ahead if count >= WORTH_ASKING and s.itemsize == s.size else NULL, nbytes)
     else:
         periodic_rows(k.at, count, weights, k.positions, k.begins, k.period, <const vec*>scale,
                       stream and k.period % STREAM_ALIGNMENT == 0 and k.begins[k.positions - 1] % STREAM_ALIGNMENT == 0,
