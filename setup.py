@@ -15,7 +15,7 @@ from setuptools.errors import CompileError
 
 BUILDS = {  # the one table: suffix of imfilt._core -> flags
     "x86_64": {
-        "": ["-march=x86-64", "-O2", "-ftree-vectorize", "-fvect-cost-model=dynamic"],  # small: it is for old machines
+        "": ["-march=x86-64"],
         "_v3": ["-march=x86-64-v3"],
         "_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
     },

@@ -172,8 +172,6 @@ cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
     """
     if lines == 1 and count == 3:  # constants, so that the compiler unrolls
         fir_lines(taps, step, 1, 3, weights, parity, scale, stream, out, out_step, ahead, nbytes)
-    elif lines == 1 and count == 2:
-        fir_lines(taps, step, 1, 2, weights, 0, scale, stream, out, out_step, ahead, nbytes)
     elif lines == 1 and count == 5 and parity == 0:
         fir_lines(taps, step, 1, 5, weights, 0, scale, stream, out, out_step, ahead, nbytes)
     elif parity > 0 and count == 5:
