@@ -226,3 +226,11 @@ def test_masks_and_weights_together():
     assert not got[6:11, 7:13].any()
     assert_within(got[:6], np.nan_to_num(imfilt.sobel(image, mask)[:6]), 1e-15)
     assert np.isfinite(imfilt.sobel(image, weights=mask)[6]).all()  # where the mask leaves nothing
+
+
+@pytest.mark.parametrize("name", [f"{family}_{part}" for family in ("sobel", "scharr", "prewitt", "farid") for part in "hv"])
+def test_flat_pixels_give_zero_and_not_minus_zero(build, name):
+    for dtype in (np.uint8, np.float32, np.float64):
+        flat = getattr(imfilt, name)(np.full((9, 40), 3, dtype))
+        assert not flat.any(), dtype
+        assert not np.signbit(flat).any(), dtype
