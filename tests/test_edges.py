@@ -228,9 +228,10 @@ def test_masks_and_weights_together():
     assert np.isfinite(imfilt.sobel(image, weights=mask)[6]).all()  # where the mask leaves nothing
 
 
-@pytest.mark.parametrize("name", [f"{family}_{part}" for family in ("sobel", "scharr", "prewitt", "farid") for part in "hv"])
-def test_flat_pixels_give_zero_and_not_minus_zero(build, name):
+@pytest.mark.parametrize("part", ["h", "v"])
+@pytest.mark.parametrize("family", ["sobel", "scharr", "prewitt", "farid"])
+def test_flat_pixels_give_zero_and_not_minus_zero(build, family, part):
     for dtype in (np.uint8, np.float32, np.float64):
-        flat = getattr(imfilt, name)(np.full((9, 40), 3, dtype))
+        flat = getattr(imfilt, f"{family}_{part}")(np.full((9, 40), 3, dtype))
         assert not flat.any(), dtype
         assert not np.signbit(flat).any(), dtype
