@@ -138,17 +138,22 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
                            <const vec*>s.scale_vector)
 
 
-cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
-                         bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
-    cdef Separable* k = <Separable*>work
+cdef inline void find_sources(Separable* k, Py_ssize_t i) noexcept nogil:
+    """What each tap of the rows reads for line i."""
     cdef Py_ssize_t t
     for t in range(k.wide[k.terms]):
         k.sources[t] = k.middle + k.places[t] + i * k.middle_step
+
+
+cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                         bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Separable* k = <Separable*>work
+    find_sources(k, i)
     if k.terms == 1:
-        fir_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, stream,
+        fir_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, False,
                  <char*>out, 0, NULL, nbytes)
     else:
-        term_rows(k.sources, k.wide, k.parities, k.terms, <const vec*>k.row_weights, <const vec*>s.scaled, stream,
+        term_rows(k.sources, k.wide, k.parities, k.terms, <const vec*>k.row_weights, <const vec*>s.scaled, False,
                   <char*>out, nbytes)
 
 
@@ -167,14 +172,9 @@ cdef void small_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
 cdef void small_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                      bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    cdef Py_ssize_t t, n = k.wide[1]
-    cdef char* line = k.whole + k.whole_step if stream else out
-    for t in range(n):
-        k.sources[t] = k.middle + i * k.middle_step + k.along[t] * s.channels * 2
-    whole_rows(<const int16_t**>k.sources, k.small + k.tall[1], n, k.parity, <float>s.scale, <int16_t*>k.whole,
-               <float*>line, nbytes // 4)
-    if stream:
-        stream_bytes(line, out, nbytes)
+    find_sources(k, i)
+    whole_rows(<const int16_t**>k.sources, k.small + k.tall[1], k.wide[1], k.parity, <float>s.scale,
+               <int16_t*>k.whole, <float*>out, nbytes // 4)
 
 
 cdef inline double first_weight(const double* weights, Py_ssize_t count) noexcept nogil:
@@ -263,14 +263,14 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     with nogil:
         k.middle_step = k.whole_step = s.line_step
         memory = scratch(lined(k.terms * k.phases * s.block * k.middle_step) + lined(columns * VECTOR_BYTES)
-                         + lined(s.block * k.whole_step if s.stride_x > 1 else 2 * k.whole_step if small else 0)
+                         + lined(s.block * k.whole_step if s.stride_x > 1 else k.whole_step if small else 0)
                          + lined((columns + rows) * <Py_ssize_t>sizeof(int16_t)) + lined(rows * VECTOR_BYTES)
                          + lined(s.block * k.tallest * <Py_ssize_t>sizeof(void*))
                          + 2 * lined(rows * <Py_ssize_t>sizeof(void*)) + lined(k.terms * <Py_ssize_t>sizeof(int)))
         left = memory
         if memory != NULL:
             k.middle = take(&left, k.terms * k.phases * s.block * k.middle_step)
-            k.whole = take(&left, s.block * k.whole_step if s.stride_x > 1 else 2 * k.whole_step if small else 0)
+            k.whole = take(&left, s.block * k.whole_step if s.stride_x > 1 else k.whole_step if small else 0)
             k.small = <int16_t*>take(&left, (columns + rows) * <Py_ssize_t>sizeof(int16_t))
             k.column_weights = take(&left, columns * VECTOR_BYTES)
             k.row_weights = take(&left, rows * VECTOR_BYTES)
@@ -280,7 +280,7 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             for r in range(k.terms):
                 for t in range(k.wide[r], k.wide[r + 1]):
                     k.places[t] = ((r * k.phases + k.along[t] % s.stride_x) * s.block * k.middle_step
-                                   + k.along[t] // s.stride_x * s.cell)
+                                   + k.along[t] // s.stride_x * (2 * s.channels if small else s.cell))
             k.parities = <int*>take(&left, k.terms * <Py_ssize_t>sizeof(int))
             for t in range(k.terms):
                 k.parities[t] = parity(given + k.wide[t], k.wide[t + 1] - k.wide[t])
@@ -357,7 +357,7 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
     cdef const char* below = NULL
     if box_place(s, first):
         below = k.below + (rows[i] - box_slot(s, k, first))
-    scaled_sum(rows[i], below, <const vec*>s.scaled, stream, <char*>out, nbytes, out[0])
+    scaled_sum(rows[i], below, <const vec*>s.scaled, False, <char*>out, nbytes, out[0])
 
 
 # Bytes to bytes: sums are whole numbers, so that they may be subtracted and have as few bits as they need. The ring
@@ -366,7 +366,6 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
 ctypedef struct Bytes:
     uint16_t* columns          # sums of the rows of a window
     uint32_t* sums             # of those, from the left
-    char* narrowed             # a line before streaming
     Mean mean
     char* ring
 
@@ -388,10 +387,6 @@ cdef void bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_s
                      bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Bytes* k = <Bytes*>work
     cdef Py_ssize_t x = rows[i] - (k.ring + (y + i) % (s.rows + 1) * s.ring_step)
-    if stream:
-        bytes_line(s, work, rows, y, i, count, False, k.narrowed, 0, nbytes)
-        stream_bytes(k.narrowed, out, nbytes)
-        return
     if s.columns <= FEW and s.rows * s.columns * 255 <= 65535:
         sum_few(k.columns + x, s.columns, s.channels, <uint16_t*>k.sums, nbytes)
         mean_bytes(<uint16_t*>k.sums, &k.mean, <uint8_t*>out, nbytes)
@@ -425,12 +420,11 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
             b.mean.scale, b.mean.shift = <float>s.scale, -1
             if fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9:
                 reciprocal(s.rows * s.columns, &b.mean)
-            memory = scratch(7 * s.ring_step)
+            memory = scratch(6 * s.ring_step)
             left = memory
             if memory != NULL:
                 b.columns = <uint16_t*>take(&left, 2 * s.ring_step)
                 b.sums = <uint32_t*>take(&left, 4 * s.ring_step)
-                b.narrowed = take(&left, s.ring_step)
                 b.ring = NULL
                 status = swept(&s, &b, bytes_row, NULL, bytes_line)
             free(memory)
@@ -477,15 +471,12 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
     cdef const vec* half = <const vec*>s.half_vector
     cdef Py_ssize_t t
     cdef bint unsafe
-    if k.radius == 1 and stream:  # constants, so that the compiler unrolls and specialises
+    if k.radius == 1:  # a constant, so that the compiler unrolls
         unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, s.ahead, True, <char*>out, nbytes)
-    elif k.radius == 1:
-        unsafe = gradient_row(rows + i, 1, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, s.ahead, False, <char*>out, nbytes)
+                              k.smoothed, k.differed, s.ahead, <char*>out, nbytes)
     else:
         unsafe = gradient_row(rows + i, k.radius, s.pixel, smooth, difference, half, scale,
-                              k.smoothed, k.differed, s.ahead, stream, <char*>out, nbytes)
+                              k.smoothed, k.differed, s.ahead, <char*>out, nbytes)
     if unsafe:
         for t in range(s.columns):
             k.along[t] = k.differed + t * s.pixel
@@ -494,7 +485,7 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
             k.along[t] = k.smoothed + t * s.pixel
         # In place: an output block reads its own bytes and bytes to the right only.
         fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, False, k.smoothed, 0, NULL, padded(nbytes))
-        norm_row(k.smoothed, k.spare, half, scale, stream, <char*>out, nbytes)
+        norm_row(k.smoothed, k.spare, half, scale, False, <char*>out, nbytes)
 
 
 def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,

@@ -977,7 +977,7 @@ cdef inline bint gradient_row(const char** rows, Py_ssize_t radius, Py_ssize_t s
                               const vec* smooth, const vec* difference,
                               const vec* half, const vec* scale, char* smoothed, char* differed,
                               const char* ahead,
-                              bint stream, char* out, Py_ssize_t nbytes) noexcept nogil:
+                              char* out, Py_ssize_t nbytes) noexcept nogil:
     """Scaled root mean square of (smooth x difference, difference x smooth), columns `step` apart.
 
     `smoothed` and `differed` receive the two sums down the columns. Exactly `nbytes` are
@@ -1006,7 +1006,7 @@ cdef inline bint gradient_row(const char** rows, Py_ssize_t radius, Py_ssize_t s
         x = n * VECTOR_BYTES
         prefetch(ahead + x)
         g = gradient_at(smoothed + x, differed + x, radius, step, smooth, difference, half, &unsafe)
-        put(<vec*>(out + x), g * scale[0], stream)
+        (<vec*>(out + x))[0] = g * scale[0]
     if nbytes % VECTOR_BYTES:
         x = nbytes - VECTOR_BYTES
         g = gradient_at(smoothed + x, differed + x, radius, step, smooth, difference, half, &unsafe)

@@ -329,17 +329,19 @@ static inline void sums_from_left(const uint16_t *src, uint32_t *out, ptrdiff_t 
 #if defined(__AVX512F__) || defined(__AVX2__)
     enum { LANES = VECTOR_BYTES / 4 };
     if (step < LANES) {
-        int32_t from[4][LANES] = {{0}}, keep[4][LANES] = {{0}}, last[LANES];
-        int levels = 0;
-        for (ptrdiff_t shift = step; shift < LANES; shift *= 2, levels++)
-            for (int i = (int)shift; i < LANES; i++) from[levels][i] = i - (int)shift, keep[levels][i] = -1;
-        for (int i = 0; i < LANES; i++) last[i] = (int32_t)(LANES - step + i % step);
+        int32_t lane[LANES], last[LANES];
+        int levels = 0, shift = (int)step;
+        for (int i = 0, c = 0; i < LANES; i++, c = c + 1 < step ? c + 1 : 0) {
+            lane[i] = i;
+            last[i] = (int32_t)(LANES - step + c);
+        }
 #if defined(__AVX512F__)
-        __m512i carry = _mm512_setzero_si512(), end = _mm512_loadu_si512(last), v, at[4];
-        __mmask16 kept[4];
-        for (int k = 0; k < 4; k++) {
-            at[k] = _mm512_loadu_si512(from[k]);
-            kept[k] = _mm512_movepi32_mask(_mm512_loadu_si512(keep[k]));
+        __m512i carry = _mm512_setzero_si512(), end = _mm512_loadu_si512(last), all = _mm512_loadu_si512(lane), v, at[4];
+        __mmask16 kept[4] = {0};
+        for (int k = 0; k < 4; k++, shift *= 2) {
+            levels += shift < LANES;
+            at[k] = _mm512_sub_epi32(all, _mm512_set1_epi32(shift));
+            kept[k] = _mm512_cmpge_epi32_mask(all, _mm512_set1_epi32(shift));
         }
         for (ptrdiff_t x = 0; x < n; x += LANES) {
             v = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(src + x)));
@@ -350,10 +352,12 @@ static inline void sums_from_left(const uint16_t *src, uint32_t *out, ptrdiff_t 
             _mm512_storeu_si512(out + step + x, v);
         }
 #else
-        __m256i carry = _mm256_setzero_si256(), end = _mm256_loadu_si256((const __m256i *)last), v, at[4], kept[4];
-        for (int k = 0; k < 4; k++) {
-            at[k] = _mm256_loadu_si256((const __m256i *)from[k]);
-            kept[k] = _mm256_loadu_si256((const __m256i *)keep[k]);
+        __m256i carry = _mm256_setzero_si256(), end = _mm256_loadu_si256((const __m256i *)last);
+        __m256i all = _mm256_loadu_si256((const __m256i *)lane), v, at[4], kept[4];
+        for (int k = 0; k < 4; k++, shift *= 2) {
+            levels += shift < LANES;
+            at[k] = _mm256_sub_epi32(all, _mm256_set1_epi32(shift));
+            kept[k] = _mm256_cmpgt_epi32(all, _mm256_set1_epi32(shift - 1));
         }
         for (ptrdiff_t x = 0; x < n; x += LANES) {
             v = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(src + x)));

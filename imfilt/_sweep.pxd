@@ -84,7 +84,7 @@ ctypedef void (*load_row)(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels,
 ctypedef void (*begin_block)(Sweep* s, void* work, const char** rows, Py_ssize_t count,
                              Py_ssize_t nbytes) noexcept nogil
 # Makes lines i ... i + count of those, which belong to output rows y + i ...: exactly `nbytes` of each,
-# one vector at least, past the caches if `stream`.
+# one vector at least, past the caches if `stream` (where there is no `begin`, and the loop is any faster by that).
 ctypedef void (*make_line)(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i,
                            Py_ssize_t count, bint stream, char* out, Py_ssize_t out_step,
                            Py_ssize_t nbytes) noexcept nogil

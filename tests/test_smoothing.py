@@ -228,3 +228,11 @@ def test_weighted_derivatives(order):
     assert_within(got[far], want[far], 1e-14)
     constant = imfilt.gaussian(np.full(image.shape, 0.3), 1.5, order=order)
     assert_within(imfilt.gaussian(np.full(image.shape, 0.3), 1.5, order=order, weights=weights), constant, 1e-15)
+
+
+def test_what_is_no_number_is_told_once():
+    """A sigma that has no hash, or is a text, is refused by the checks alone, without another error behind theirs."""
+    for sigma in ("a", ["a", 1], [1, None]):
+        with pytest.raises(TypeError, match="sigma must be a number") as told:
+            imfilt.gaussian(np.zeros((4, 4)), sigma)
+        assert told.value.__context__ is None

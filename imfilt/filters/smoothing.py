@@ -113,12 +113,12 @@ def gaussian(
            [0.084, 0.619, 0.084],
            [0.011, 0.084, 0.011]])
     """
+    given = sigma, truncate, order, max_error
     try:
-        sigmas, truncate, orders, max_error, kernel = _parameters(sigma, truncate, order, max_error)
-    except TypeError:  # something that has no hash, or is no number: the checks will tell
-        sigmas, truncate, orders, max_error, kernel = _parameters(
-            *map(_hashable, (sigma, truncate, order, max_error))
-        )  # fmt: skip
+        hash(given)
+    except TypeError:
+        given = tuple(map(_hashable, given))
+    sigmas, truncate, orders, max_error, kernel = _parameters(*given)
     if max(sigmas) >= FEWEST_SIGMA and orders == (0, 0) and weights is None and not alpha:
         array, _ = checks.as_image(image, channel_axis)
         result = checks.result_type(dtype, out, array.dtype)
