@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from imfilt import interpolants
 from imfilt._engine import checks
 from imfilt._engine.packed import kept
+from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply
 from imfilt.convolution.resample import resample_kernel, resampled_size, taps_kernel, transposed_kernel
 from imfilt.filters._text import fill
@@ -96,20 +98,30 @@ def upscale(
     >>> imfilt.upscale(np.zeros((40, 60, 3), np.uint8), 1.5, "lanczos3", dtype=np.uint8).shape
     (60, 90, 3)
     """
-    array, axis = checks.as_image(image, channel_axis)
+    given, name = (method, None) if isinstance(method, np.ndarray) else (None, method)
+    array, (kernel, axis, size) = _call(image, (given,), name, factor, False, channel_axis)
+    return apply(
+        kernel, array, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=axis,
+        rescale=not preserve_range, dtype=dtype, out=out, size=size,
+    )  # fmt: skip
+
+
+@recalled
+def _call(image, arrays, method, factor, smaller, axis):
+    """The kernel for an image, the axis of its channels, the size of the result."""
+    array, axis = checks.as_image(image, axis)
+    given = method if arrays[0] is None else arrays[0]
     factors = checks.pair(factor, "factor", checks.factor)
-    chosen = checks.interpolation(method, interpolants.NAMES, True)
-    (up, stride), one = zip(*factors, strict=True), (1, 1)
+    chosen = checks.interpolation(given, interpolants.NAMES, not smaller)
+    up, stride = zip(*factors, strict=True)
+    if smaller:
+        up, stride = stride, up
     if isinstance(chosen, np.ndarray):
-        up, stride = checks.whole_factors(factors, "factor", "a kernel"), one
+        up, stride = checks.whole_factors(factors, "factor", "a kernel"), (1, 1)
         kernel = kept.get(taps_kernel if chosen.ndim == 1 else transposed_kernel, (chosen,), up)
     else:
         kernel = resample_kernel(chosen, up, stride)
-    return apply(
-        kernel, array, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=axis,
-        rescale=not preserve_range, dtype=dtype, out=out,
-        size=resampled_size(checks.plane(array.shape, axis)[:2], up, stride),
-    )  # fmt: skip
+    return array, (kernel, axis, resampled_size(checks.plane(array.shape, axis)[:2], up, stride))
 
 
 @fill
@@ -163,13 +175,10 @@ def downscale(
     >>> imfilt.downscale(np.zeros((40, 60, 3), np.uint8), 1.5, dtype=np.uint8).shape
     (27, 40, 3)
     """
-    array, axis = checks.as_image(image, channel_axis)
-    stride, up = zip(*checks.pair(factor, "factor", checks.factor), strict=True)
-    kernel = resample_kernel(checks.interpolation(method, interpolants.NAMES, False), up, stride)
+    array, (kernel, axis, size) = _call(image, (None,), method, factor, True, channel_axis)
     return apply(
         kernel, array, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=axis,
-        rescale=not preserve_range, dtype=dtype, out=out,
-        size=resampled_size(checks.plane(array.shape, axis)[:2], up, stride),
+        rescale=not preserve_range, dtype=dtype, out=out, size=size,
     )  # fmt: skip
 
 
@@ -309,11 +318,16 @@ def pixel_shuffle(image: ArrayLike, factor: int | tuple[int, int], *, channel_ax
     array([[0, 1, 4, 5],
            [2, 3, 6, 7]])
     """
-    array, axis = checks.as_image(image, channel_axis, True)
+    return _shuffled(*_spread(image, (), factor, channel_axis))
+
+
+@recalled
+def _spread(image, arrays, factor, axis):
+    array, axis = checks.as_image(image, axis, True)
     (rows, columns, channels), (i, j) = checks.plane(array.shape, axis), checks.steps(factor, "factor")
     made = checks.shuffled_channels(channels, (i, j))
     sizes = {"n": array.shape[0], "h": rows, "w": columns, "c": made, "i": i, "j": j}
-    return _shuffled(array, axis, sizes, {"c": "cij"}, {"h": "hi", "w": "wj"})
+    return array, _shuffle(array.ndim, axis, sizes, {"c": "cij"}, {"h": "hi", "w": "wj"})
 
 
 def pixel_unshuffle(image: ArrayLike, factor: int | tuple[int, int], *, channel_axis: int = -1) -> np.ndarray:
@@ -343,20 +357,29 @@ def pixel_unshuffle(image: ArrayLike, factor: int | tuple[int, int], *, channel_
     array([[[0, 1, 4, 5],
             [2, 3, 6, 7]]])
     """
-    array, axis = checks.as_image(image, channel_axis, True)
-    if axis is None:
-        array, axis = array[:, :, None], 2
+    return _shuffled(*_gathered(image, (), factor, channel_axis))
+
+
+@recalled
+def _gathered(image, arrays, factor, axis):
+    array, axis = checks.as_image(image, axis, True)
     (rows, columns, channels), (i, j) = checks.plane(array.shape, axis), checks.steps(factor, "factor")
     checks.unshuffled_size((rows, columns), (i, j))
     sizes = {"n": array.shape[0], "h": rows // i, "w": columns // j, "c": channels, "i": i, "j": j}
-    return _shuffled(array, axis, sizes, {"h": "hi", "w": "wj"}, {"c": "cij"})
+    grey = axis is None
+    return array, _shuffle(array.ndim + grey, 2 if grey else axis, sizes, {"h": "hi", "w": "wj"}, {"c": "cij"})
 
 
-def _shuffled(array, axis, sizes, apart, together):
-    """Axes, by their letters, taken apart, put into another order and together again."""
-    letters = list("nhw"[4 - array.ndim :])
+def _shuffle(dimensions, axis, sizes, apart, together):
+    """Axes, by their letters, taken apart, put into another order and together again: two shapes and the order."""
+    letters = list("nhw"[4 - dimensions :])
     letters.insert(axis, "c")
     before = "".join(apart.get(one, one) for one in letters)
     after = [together.get(one, one) for one in letters]
-    split = array.reshape([sizes[one] for one in before]).transpose([before.index(one) for one in "".join(after)])
-    return np.array(split, order="C").reshape([int(np.prod([sizes[one] for one in group])) for group in after])
+    split, order = [sizes[one] for one in before], [before.index(one) for one in "".join(after)]
+    return split, order, [math.prod(sizes[one] for one in group) for group in after]
+
+
+def _shuffled(array, axes):
+    split, order, shape = axes
+    return np.array(array.reshape(split).transpose(order), order="C").reshape(shape)

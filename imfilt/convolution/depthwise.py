@@ -11,9 +11,9 @@ from imfilt import shapes
 from imfilt._engine import checks
 from imfilt._engine.packed import kept, pack
 from imfilt._engine.plan import Kernel, Stage
-from imfilt._engine.run import apply
+from imfilt._engine.recall import recalled
 from imfilt.convolution import mixing
-from imfilt.convolution.standard import convolve_channels, frame_of, taps_of
+from imfilt.convolution.standard import apply_channels, channels_call, frame_of, taps_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -58,12 +58,18 @@ def depthwise_conv2d(
     >>> imfilt.depthwise_conv2d(np.ones((6, 6, 16)), np.ones((16, 3, 3))).shape
     (4, 4, 16)
     """
-    array, axis = checks.as_image(image, channel_axis, True)
+    array, call = _call(image, (weight, bias), stride, padding, dilation, channel_axis)
+    return apply_channels(call, array, mode, cval, dtype, out)
+
+
+@recalled
+def _call(image, arrays, stride, padding, dilation, axis):
+    array, axis = checks.as_image(image, axis, True)
+    weight, bias = arrays
     weights = checks.weight(weight, "weight", "(C, kH, kW)", "(C, M, kH, kW)")
-    return convolve_channels(
-        array, axis, weights.reshape(-1, 1, *weights.shape[-2:]), bias, stride, padding, dilation,
-        checks.depthwise(weights.shape, "weight", array.shape, axis), mode, cval, dtype, out,
-        same_bits=True,
+    return array, channels_call(
+        array.shape, axis, weights.reshape(-1, 1, *weights.shape[-2:]), bias, stride, padding, dilation,
+        checks.depthwise(weights.shape, "weight", array.shape, axis), same_bits=True,
     )  # fmt: skip
 
 
@@ -111,7 +117,14 @@ def depthwise_separable_conv2d(
     >>> imfilt.depthwise_separable_conv2d(np.ones((6, 6, 16)), np.ones((16, 3, 3)), np.ones((32, 16))).shape
     (4, 4, 32)
     """
-    array, axis = checks.as_image(image, channel_axis, True)
+    array, call = _separable_call(image, (depthwise, pointwise, bias), stride, padding, dilation, channel_axis)
+    return apply_channels(call, array, mode, cval, dtype, out)
+
+
+@recalled
+def _separable_call(image, arrays, stride, padding, dilation, axis):
+    array, axis = checks.as_image(image, axis, True)
+    depthwise, pointwise, bias = arrays
     first = checks.weight(depthwise, "depthwise", "(C, kH, kW)", "(C, M, kH, kW)")
     second = checks.weight(pointwise, "pointwise", "(C_out, C * M)")
     steps, distances = checks.steps(stride, "stride"), checks.steps(dilation, "dilation")
@@ -124,9 +137,7 @@ def depthwise_separable_conv2d(
     size = shapes.conv_size(plane, first.shape[2:], steps, around, distances)
     checks.not_empty(array.shape, (*size, len(second)))
     kernel = kept.get(_kernel, (first, second, added), steps, distances, groups, (pads[0][0], pads[1][0]))
-    return apply(
-        kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size, channels=len(second)
-    )
+    return array, (kernel, axis, size, len(second))
 
 
 def _kernel(depthwise, pointwise, bias, stride, dilation, groups, corner):

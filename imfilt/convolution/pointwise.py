@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imfilt._engine import checks
-from imfilt.convolution.standard import convolve_channels
+from imfilt._engine.recall import recalled
+from imfilt.convolution.standard import apply_channels, channels_call
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -48,8 +49,13 @@ def pointwise_conv2d(
     array([[255, 255],
            [255, 255]], dtype=uint8)
     """
-    array, axis = checks.as_image(image, channel_axis, True)
+    array, call = _call(image, (weight, bias), channel_axis)
+    return apply_channels(call, array, "constant", 0.0, dtype, out)
+
+
+@recalled
+def _call(image, arrays, axis):
+    array, axis = checks.as_image(image, axis, True)
+    weight, bias = arrays
     weights = checks.weight(weight, "weight", "(C_out, C_in)")
-    return convolve_channels(
-        array, axis, weights[:, :, None, None], bias, 1, "same", 1, 1, "constant", 0.0, dtype, out
-    )  # fmt: skip
+    return array, channels_call(array.shape, axis, weights[:, :, None, None], bias, 1, "same", 1, 1)

@@ -10,6 +10,7 @@ import numpy as np
 from imfilt._engine import checks
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel, Stage
+from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply
 
 if TYPE_CHECKING:
@@ -135,15 +136,22 @@ def separable(
     >>> imfilt.separable(ramp, [1, 2, 1], [-1, 0, 1])[1]
     array([4., 8., 8., 8., 4.])
     """
-    array, axis = checks.as_image(image, channel_axis)
+    array, (kernel, axis, size) = _call(image, (column, row), origin, dilation, stride, channel_axis)
+    return apply(kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size)
+
+
+@recalled
+def _call(image, arrays, origin, dilation, stride, axis):
+    """The kernel for an image, the axis of its channels, the size of the result."""
+    array, axis = checks.as_image(image, axis)
+    column, row = arrays
     columns, rows = checks.one_dimensional(column, "column"), checks.one_dimensional(row, "row")
     checks.terms(columns, rows)
     steps, distances = checks.steps(stride, "stride"), checks.steps(dilation, "dilation")
     spans = tuple(d * (taps.shape[1] - 1) + 1 for taps, d in zip((columns, rows), distances, strict=True))
     moved = checks.origin(origin, spans)
     size = tuple(-(-n // s) for n, s in zip(checks.plane(array.shape, axis)[:2], steps, strict=True))
-    kernel = kept.get(_kernel, (columns, rows), distances, steps, spans, moved)
-    return apply(kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size)
+    return array, (kept.get(_kernel, (columns, rows), distances, steps, spans, moved), axis, size)
 
 
 def _kernel(columns, rows, dilation, stride, spans, origin):

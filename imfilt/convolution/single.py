@@ -10,6 +10,7 @@ import numpy as np
 from imfilt._engine import borders, checks, isa, kernel_checks, plan, spectral
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel, Stage
+from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply
 from imfilt.convolution.direct import NONE
 from imfilt.convolution.mixing import lie_close
@@ -154,16 +155,26 @@ def _geometry(kernel, flip, origin, dilation, stride):
 
 
 def _apply(image, kernel, flip, mode, cval, origin, dilation, stride, name, weights, alpha, axis, dtype, out):
-    array, axis = checks.as_image(image, axis)
-    kernel, dilation, stride, corner = _geometry(kernel_checks.as_kernel(kernel), flip, origin, dilation, stride)
-    size = tuple(-(-n // s) for n, s in zip(checks.plane(array.shape, axis)[:2], stride, strict=True))
-    ways = _find(array.dtype, checks.result_type(dtype, out, array.dtype), kernel, dilation, stride, corner)
-    one = ways.choose(checks.one_of(name, "plan", PLANS if weights is None and not alpha else PLANS[:-1]))
-    spare = ways.without_fft if name == "auto" else None
+    result = out.dtype if isinstance(out, np.ndarray) else dtype
+    names = PLANS if weights is None and not alpha else PLANS[:-1]
+    array, (one, spare, axis, size) = _call(
+        image, (kernel,), flip, origin, dilation, stride, name, names, result, axis
+    )  # fmt: skip
     return apply(
         one, array, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=axis, dtype=dtype, out=out,
         size=size, spare=spare,
     )  # fmt: skip
+
+
+@recalled
+def _call(image, arrays, flip, origin, dilation, stride, name, names, result, axis):
+    """The kernel for an image, the one to take where there is NaN, the axis of the channels, the result's size."""
+    array, axis = checks.as_image(image, axis)
+    kernel, dilation, stride, corner = _geometry(kernel_checks.as_kernel(*arrays), flip, origin, dilation, stride)
+    size = tuple(-(-n // s) for n, s in zip(checks.plane(array.shape, axis)[:2], stride, strict=True))
+    ways = _find(array.dtype, checks.result_type(result, None, array.dtype), kernel, dilation, stride, corner)
+    one = ways.choose(checks.one_of(name, "plan", names))
+    return array, (one, ways.without_fft if name == "auto" else None, axis, size)
 
 
 def _find(source, result, kernel, dilation, stride, corner):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +10,7 @@ from imfilt import shapes
 from imfilt._engine import checks
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel
+from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply
 from imfilt.convolution import mixing
 
@@ -88,27 +88,38 @@ def conv2d(
     >>> imfilt.conv2d(np.ones((8, 9, 3)), np.ones((16, 3, 3, 3)), padding="same").shape
     (8, 9, 16)
     """
-    array, axis = checks.as_image(image, channel_axis, True)
+    array, call = _call(image, (weight, bias), stride, padding, dilation, groups, channel_axis)
+    return apply_channels(call, array, mode, cval, dtype, out)
+
+
+@recalled
+def _call(image, arrays, stride, padding, dilation, groups, axis):
+    array, axis = checks.as_image(image, axis, True)
+    weight, bias = arrays
     weights = checks.weight(weight, "weight", "(C_out, C_in / groups, kH, kW)")
-    return convolve_channels(
-        array, axis, weights, bias, stride, padding, dilation, groups, mode, cval, dtype, out
+    return array, channels_call(array.shape, axis, weights, bias, stride, padding, dilation, groups)
+
+
+def apply_channels(call, array, mode, cval, dtype, out):
+    """The image under a kernel that makes channels of its own; `call` is what `channels_call` returned."""
+    kernel, axis, size, channels = call
+    return apply(
+        kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size, channels=channels
     )  # fmt: skip
 
 
-def convolve_channels(
-    array, axis, weight, bias, stride, padding, dilation, groups, mode, cval, dtype, out, same_bits=False
-):  # fmt: skip
-    """What conv2d, depthwise_conv2d and pointwise_conv2d have in common: checks, sizes, the kernel."""
-    arguments = array.shape, axis, weight.shape, stride, padding, dilation, groups
-    # Tuples and lists are looked at each time: numbers in them may be equal and not of the same type.
-    simple = type(stride) is type(dilation) is type(groups) is int and type(padding) in (int, str)
-    stride, dilation, groups, corner, size = _known_geometry(*arguments) if simple else _geometry(*arguments)
+def channels_call(shape, axis, weight, bias, stride, padding, dilation, groups, same_bits=False):
+    """What conv2d, depthwise_conv2d and pointwise_conv2d have in common.
+
+    Returns
+    -------
+    tuple
+        The kernel, the axis of the channels, the rows and columns of the result, and its channels.
+    """
+    stride, dilation, groups, corner, size = _geometry(shape, axis, weight.shape, stride, padding, dilation, groups)
     bias = checks.bias(bias, weight.shape[0])
     kernel = kept.get(_kernel, (weight, bias), stride, dilation, groups, corner, same_bits)
-    return apply(
-        kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out,
-        size=size, channels=weight.shape[0],
-    )  # fmt: skip
+    return kernel, axis, size, weight.shape[0]
 
 
 def _geometry(shape, axis, weight, stride, padding, dilation, groups):
@@ -122,9 +133,6 @@ def _geometry(shape, axis, weight, stride, padding, dilation, groups):
     size = shapes.conv_size((rows, columns), weight[2:], stride, padding, dilation)
     checks.not_empty(shape, (*size, weight[0]))
     return stride, dilation, groups, (pads[0][0], pads[1][0]), size
-
-
-_known_geometry = lru_cache(maxsize=256)(_geometry)
 
 
 def taps_of(weight, dilation, groups):

@@ -10,8 +10,9 @@ from imfilt import shapes
 from imfilt._engine import checks
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel
-from imfilt._engine.run import apply
+from imfilt._engine.recall import recalled
 from imfilt.convolution import mixing
+from imfilt.convolution.standard import apply_channels
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -90,7 +91,16 @@ def conv_transpose2d(
     >>> imfilt.conv_transpose2d(x, bilinear, stride=2, padding=1, mode="nearest")[0]
     array([0.  , 0.25, 0.75, 1.  ])
     """
-    array, axis = checks.as_image(image, channel_axis, True)
+    array, call = _call(
+        image, (weight, bias), stride, padding, output_padding, output_size, dilation, groups, channel_axis
+    )  # fmt: skip
+    return apply_channels(call, array, mode, cval, dtype, out)
+
+
+@recalled
+def _call(image, arrays, stride, padding, output_padding, output_size, dilation, groups, axis):
+    array, axis = checks.as_image(image, axis, True)
+    weight, bias = arrays
     weights = checks.weight(weight, "weight", "(C_in, C_out / groups, kH, kW)")
     steps, distances = checks.steps(stride, "stride"), checks.steps(dilation, "dilation")
     *plane, channels = checks.plane(array.shape, axis)
@@ -105,7 +115,7 @@ def conv_transpose2d(
     )  # fmt: skip
     checks.not_empty(array.shape, (*size, made))
     kernel = kept.get(_kernel, (weights, added), steps, distances, groups, (pads[0][0], pads[1][0]))
-    return apply(kernel, array, mode=mode, cval=cval, channel_axis=axis, dtype=dtype, out=out, size=size, channels=made)
+    return array, (kernel, axis, size, made)
 
 
 def phases(count, stride, dilation, cut):
