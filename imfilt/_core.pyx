@@ -14,7 +14,8 @@ from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (add_rows, blend_rows, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS, even_rows, FEW, fir_rows,
+from imfilt._rows cimport (add_rows, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
+                           DENSE_VECTORS, even_rows, FEW, fir_rows,
                            gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, periodic_rows,
                            reciprocal, scaled_bytes, scaled_sum, shuffle_f32, SHUFFLES, slide, SMALL_TILE, sobel_rows,
                            STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile,
@@ -402,6 +403,11 @@ cdef inline bint takes_bytes(Sweep* s, cnp.ndarray src, cnp.ndarray dst):
             and s.scale > 0 and (s.mode != CONSTANT or (0 <= s.cval <= 255 and s.cval == <int>s.cval)))
 
 
+cdef inline bint is_mean(Sweep* s) noexcept nogil:
+    """Whether sums of bytes under the frame fit into 16 bits, and the result is their mean."""
+    return s.rows * s.columns * 255 <= 65535 and fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9
+
+
 def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1):
     """Rows y0 to y1 of the sums of the rectangles that the frame is."""
     cdef Sweep s
@@ -417,8 +423,8 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
     if takes_bytes(&s, src, dst):
         as_bytes(&s)
         with nogil:
-            b.mean.scale, b.mean.shift = <float>s.scale, -1
-            if fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9:
+            b.mean.scale, b.mean.shift = <float>s.scale, BY_SCALE
+            if is_mean(&s):
                 reciprocal(s.rows * s.columns, &b.mean)
             memory = scratch(6 * s.ring_step)
             left = memory
@@ -445,6 +451,95 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
                 status = swept(&s, &k, <load_row>box_row[vf64], NULL, <make_line>box_line[vf64])
             else:
                 status = swept(&s, &k, <load_row>box_row[vf32], NULL, <make_line>box_line[vf32])
+        free(memory)
+    if status < 0:
+        raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- area: means of blocks that do not overlap ------------------------------------------
+
+ctypedef struct Area:
+    Py_ssize_t lanes           # numbers that a step of vectors makes; 0: vectors do not do it
+    int32_t* at                # for each pixel of a block where each lane comes from: see shuffle_f32
+    int16_t* at_bytes          # and for sums of bytes: see block_sums
+    uint16_t* columns
+    uint16_t* sums
+    Mean mean
+
+
+cdef void area_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                    bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Area* k = <Area*>work
+    cdef const vec* scale = <const vec*>s.scale_vector
+    if s.rows == 2 and s.columns == 2:  # constants, so that the compiler unrolls
+        block_means(rows, 2, 2, s.channels, k.lanes, k.at, scale, <char*>out, s.numbers)
+    else:
+        block_means(rows, s.rows, s.columns, s.channels, k.lanes, k.at, scale, <char*>out, s.numbers)
+
+
+cdef void area_bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                          bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef Area* k = <Area*>work
+    byte_blocks(<const uint8_t**>rows, s.rows, s.columns, s.channels, k.lanes, k.at_bytes, k.columns, k.sums, s.numbers)
+    mean_bytes(k.sums, &k.mean, <uint8_t*>out, s.numbers)
+
+
+cdef inline void find_lanes(Area* k, Sweep* s, Py_ssize_t most, Py_ssize_t pieces, bint whole) noexcept nogil:
+    """Where the numbers of whole pixels come from: two vectors of `most` lanes, `pieces` of which are a number."""
+    cdef Py_ssize_t t, lane, number, from_
+    k.lanes = min(2 * most // (pieces * s.columns * s.channels), most // (pieces * s.channels)) * s.channels
+    for t in range(s.columns):
+        for lane in range(most):
+            number = lane // pieces
+            from_ = (number // s.channels * s.columns + t) * s.channels + number % s.channels
+            from_ = from_ * pieces + lane % pieces if number < k.lanes else 0
+            if whole:
+                k.at_bytes[t * most + lane] = <int16_t>from_
+            else:
+                k.at[t * most + lane] = <int32_t>from_
+
+
+def area(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1):
+    """Rows y0 to y1 of the sums of the rectangles that the frame is, one beside the other."""
+    cdef Sweep s
+    cdef Area k
+    cdef int status = -1
+    cdef bint whole
+    cdef Py_ssize_t numbers
+    cdef char* memory
+    cdef char* left
+    opened(&s, src, dst, frame, y0, y1)
+    same_channels(&s)
+    if s.stride_y != s.rows or s.stride_x != s.columns or max(s.up_y, s.up_x, s.block) > 1:
+        raise ValueError("core: blocks lie one beside the other")
+    whole = takes_bytes(&s, src, dst) and is_mean(&s)
+    if whole:
+        as_bytes(&s)
+    s.in_place = whole or (s.packed and kind_of(src) == b"f" and s.itemsize == s.size)
+    arrange(&s, 1, s.pixel, s.columns * s.size, 1, s.channels)
+    with nogil:
+        numbers = 2 * (s.chunk + VECTOR_BYTES)  # of 16 bits; a line may be longer by less than a vector, see `sweep`
+        memory = scratch(lined(s.columns * VECTOR_BYTES) + row_bytes(numbers * s.columns) + row_bytes(numbers))
+        left = memory
+        if memory != NULL:
+            k.at = <int32_t*>take(&left, s.columns * VECTOR_BYTES)
+            k.at_bytes = <int16_t*>k.at
+            k.columns = <uint16_t*>take(&left, row_bytes(numbers * s.columns))
+            k.sums = <uint16_t*>take(&left, row_bytes(numbers))
+            k.lanes = 0
+            if whole:
+                k.mean.scale = <float>s.scale
+                reciprocal(s.rows * s.columns, &k.mean)
+                find_lanes(&k, &s, VECTOR_BYTES // 2, 1, True)
+                status = swept(&s, &k, a_row, NULL, area_bytes_line)
+            elif s.wide:
+                if SHUFFLES:
+                    find_lanes(&k, &s, VECTOR_BYTES // 4, 2, False)
+                status = swept(&s, &k, a_row, NULL, <make_line>area_line[vf64])
+            else:
+                if SHUFFLES:
+                    find_lanes(&k, &s, VECTOR_BYTES // 4, 1, False)
+                status = swept(&s, &k, a_row, NULL, <make_line>area_line[vf32])
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")

@@ -28,12 +28,15 @@ cdef extern from "_simd.h" nogil:
     bint expected(bint condition)
     const bint SHUFFLES
     int16_t share(int16_t a, int16_t b)
-    Py_ssize_t quotient_bytes(const uint16_t* sums, uint16_t half, uint16_t multiplier, int shift, uint8_t* out,
+    Py_ssize_t quotient_bytes(const uint16_t* sums, uint16_t divisor, uint16_t multiplier, int shift, uint8_t* out,
                               Py_ssize_t n)
+    Py_ssize_t block_sums(const uint8_t** rows, Py_ssize_t tall, Py_ssize_t wide, Py_ssize_t lanes, const int16_t* at,
+                          uint16_t* out, Py_ssize_t n)
     void even_rows(const char** rows, const int32_t* weights, Py_ssize_t radius, int32_t bias, int shift, int16_t* out,
                    Py_ssize_t n)
     void sums_from_left(const uint16_t* src, uint32_t* out, Py_ssize_t step, Py_ssize_t n)
     vf32 shuffle_f32(vf32 a, vf32 b, const int32_t* at)
+    vf64 shuffle_f64(vf64 a, vf64 b, const int32_t* at)
     const Py_ssize_t STREAM_ALIGNMENT
     const Py_ssize_t TILE_PIXELS
     const Py_ssize_t SMALL_TILE
@@ -46,6 +49,10 @@ cdef extern from "_simd.h" nogil:
 ctypedef fused vec:
     vf32
     vf64
+
+ctypedef fused number:
+    float
+    double
 
 cdef extern from "<string.h>" nogil:
     void* memcpy(void* dst, const void* src, size_t n)
@@ -274,11 +281,16 @@ cdef inline void slide(uint16_t* sums, const uint8_t* entering, const uint8_t* l
             sums[x] = <uint16_t>(sums[x] + entering[x] - leaving[x])
 
 
-# How a sum becomes a byte: by a multiplication that divides exactly, or else as `narrow` in _pixels.pxd rounds.
+# How a sum becomes a byte: by a multiplication that divides exactly; or by the scale, with or without halves that are
+# exact; rounded half to even.
 ctypedef struct Mean:
     float scale
-    int shift                  # -1: by the scale
-    uint16_t multiplier, half
+    int shift                  # or BY_SCALE, EXACT_HALVES
+    uint16_t multiplier, divisor
+
+cdef enum:
+    BY_SCALE = -1
+    EXACT_HALVES = -2
 
 
 ctypedef fused total:
@@ -338,27 +350,132 @@ cdef inline void sum_few(const uint16_t* columns, Py_ssize_t count, Py_ssize_t s
 cdef inline void mean_bytes(const uint16_t* sums, const Mean* mean, uint8_t* out, Py_ssize_t n) noexcept nogil:
     """Sums as bytes."""
     cdef Py_ssize_t x
-    if mean.shift < 0:
+    cdef uint16_t half = mean.divisor // 2
+    cdef float value
+    cdef uint32_t quotient
+    if mean.shift == BY_SCALE:
         scaled_bytes(sums, <const uint16_t*>NULL, mean.scale, out, n)
-        return
-    for x in range(quotient_bytes(sums, mean.half, mean.multiplier, mean.shift, out, n), n):
-        out[x] = <uint8_t>(<uint32_t>(<uint16_t>(sums[x] + mean.half)) * mean.multiplier >> (16 + mean.shift))
+    elif mean.shift == EXACT_HALVES:
+        # Up to 257 pixels a mean is a half, or 1/514 off one at least: multiples of 1/1024 keep both apart.
+        for x in range(n):
+            value = <float><int32_t>sums[x] * mean.scale
+            value = (value + <float>12288.0) - <float>12288.0
+            out[x] = <uint8_t>float_bits(value + <float>12582912.0)
+    else:
+        for x in range(quotient_bytes(sums, mean.divisor, mean.multiplier, mean.shift, out, n), n):
+            quotient = <uint32_t>(<uint16_t>(sums[x] + half)) * mean.multiplier >> (16 + mean.shift)
+            if mean.divisor % 2 == 0 and quotient * mean.divisor == <uint32_t>(sums[x] + half):
+                quotient -= quotient & 1
+            out[x] = <uint8_t>quotient
 
 
 cdef inline void reciprocal(Py_ssize_t divisor, Mean* mean) noexcept nogil:
-    """How `quotient_bytes` divides by an odd number and rounds; leaves a shift of -1 where that would not be exact.
+    """How `mean_bytes` divides, if possible with `quotient_bytes`.
 
     With m = ceil(2**(16 + shift) / d) and e = m d - 2**(16 + shift), n m >> (16 + shift) is n // d while
     e n < 2**(16 + shift). (Granlund and Montgomery, "Division by invariant integers using multiplication", PLDI 1994.)
     """
     cdef int shift = 0
     cdef Py_ssize_t power, m, most = 255 * divisor + divisor // 2
-    while (2 << shift) <= divisor:
+    while (2 << shift) < divisor:
         shift += 1
     power = <Py_ssize_t>1 << (16 + shift)
     m = (power + divisor - 1) // divisor
-    if divisor % 2 and most <= 65535 and m <= 65535 and (m * divisor - power) * most < power:
-        mean.multiplier, mean.half, mean.shift = <uint16_t>m, <uint16_t>(divisor // 2), shift
+    mean.multiplier, mean.divisor, mean.shift = <uint16_t>m, <uint16_t>divisor, EXACT_HALVES
+    if most <= 65535 and m <= 65535 and (m * divisor - power) * most < power:
+        mean.shift = shift
+
+
+# ---- area: means of blocks ----------------------------------------------------------
+
+cdef inline vec shuffled(vec a, vec b, const int32_t* at) noexcept nogil:
+    if vec is vf32:
+        return shuffle_f32(a, b, at)
+    else:
+        return shuffle_f64(a, b, at)
+
+
+cdef inline void block_means(const char** rows, Py_ssize_t tall, Py_ssize_t wide, Py_ssize_t channels,
+                             Py_ssize_t lanes, const int32_t* at, const vec* scale, char* out,
+                             Py_ssize_t n) noexcept nogil:
+    """Scaled sums of `n` blocks of tall rows and wide pixels, down the columns first.
+
+    A step of vectors makes `lanes` numbers from two vectors of the sums of columns; none if that is 0. Nothing is
+    read beyond the blocks, nor written beyond the numbers.
+    """
+    cdef Py_ssize_t each = VECTOR_BYTES // (4 if vec is vf32 else 8), size = 4 if vec is vf32 else 8
+    cdef Py_ssize_t x = 0, i = 0, t, r
+    cdef vec a, b, total
+    if lanes:
+        while i + 2 * each <= n * wide and x + each <= n:
+            a = (<const vec*>(rows[0] + i * size))[0]
+            b = (<const vec*>(rows[0] + i * size))[1]
+            for r in range(1, tall):
+                a = a + (<const vec*>(rows[r] + i * size))[0]
+                b = b + (<const vec*>(rows[r] + i * size))[1]
+            total = shuffled(a, b, at)
+            for t in range(1, wide):
+                total = total + shuffled(a, b, at + t * (VECTOR_BYTES // 4))
+            (<vec*>(out + x * size))[0] = total * scale[0]
+            x += lanes
+            i += lanes * wide
+    if vec is vf32:
+        block_numbers(rows, tall, wide, channels, <const float*>scale, <float*>out, x, n)
+    else:
+        block_numbers(rows, tall, wide, channels, <const double*>scale, <double*>out, x, n)
+
+
+cdef inline void block_numbers(const char** rows, Py_ssize_t tall, Py_ssize_t wide, Py_ssize_t channels,
+                               const number* scale, number* out, Py_ssize_t x, Py_ssize_t n) noexcept nogil:
+    """Numbers x to n of what block_means computes; pixels are whole."""
+    cdef Py_ssize_t i = x * wide, c, t, r
+    cdef number column, total
+    while x < n:
+        for c in range(channels):
+            total = 0
+            for t in range(wide):
+                column = (<const number*>rows[0])[i + t * channels + c]
+                for r in range(1, tall):
+                    column = column + (<const number*>rows[r])[i + t * channels + c]
+                total = column if t == 0 else total + column
+            out[x + c] = total * scale[0]
+        x += channels
+        i += wide * channels
+
+
+cdef inline void sums_of_blocks(const uint16_t* columns, Py_ssize_t wide, Py_ssize_t channels, uint16_t* out,
+                                Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t x = 0, i = 0, c, t
+    cdef uint16_t sum
+    while x < n:
+        for c in range(channels):
+            sum = columns[i + c]
+            for t in range(1, wide):
+                sum = <uint16_t>(sum + columns[i + t * channels + c])
+            out[x + c] = sum
+        x += channels
+        i += wide * channels
+
+
+cdef inline void byte_blocks(const uint8_t** rows, Py_ssize_t tall, Py_ssize_t wide, Py_ssize_t channels,
+                             Py_ssize_t lanes, const int16_t* at, uint16_t* columns, uint16_t* sums,
+                             Py_ssize_t n) noexcept nogil:
+    """Sums of `n` blocks of bytes; up to a vector more is written. `columns` has room for the sums of columns."""
+    cdef Py_ssize_t x = 0, t
+    if lanes and tall == 2 and wide == 2:  # constants, so that the compiler unrolls
+        x = block_sums(rows, 2, 2, lanes, at, sums, n)
+    elif lanes:
+        x = block_sums(rows, tall, wide, lanes, at, sums, n)
+    if x < n:
+        memset(columns, 0, (n - x) * wide * sizeof(uint16_t))
+        for t in range(tall):
+            slide(columns, rows[t] + x * wide, NULL, (n - x) * wide)
+        if wide == 2 and channels == 1:  # constants, so that the compiler makes loops of vectors
+            sums_of_blocks(columns, 2, 1, sums + x, n - x)
+        elif wide == 2 and channels == 3:
+            sums_of_blocks(columns, 2, 3, sums + x, n - x)
+        else:
+            sums_of_blocks(columns, wide, channels, sums + x, n - x)
 
 
 # ---- whole: sums of bytes under small whole taps, exact in 16 bits -----------------------
@@ -557,11 +674,6 @@ cdef inline void scaled_sum(const char* a, const char* b, const vec* scale, bint
             s = s + (<const vec*>(b + min(x, last)))[0]
         put(<vec*>(out + min(x, last)), s if scale == NULL else s * scale[0], stream and x <= last)
         x += VECTOR_BYTES
-
-
-ctypedef fused number:
-    float
-    double
 
 
 cdef inline void number_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, const number* weights,

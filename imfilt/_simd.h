@@ -319,6 +319,34 @@ static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
 }
 #endif
 
+static inline vf64 shuffle_f64(vf64 a, vf64 b, const int32_t *at)
+{
+    return (vf64)shuffle_f32((vf32)a, (vf32)b, at);
+}
+
+/* The same for sixteen-bit numbers, of which a vector has SHORTS, where it is one instruction: sums of blocks of
+   bytes, `tall` rows and `wide` numbers, lane i of tap t from number at[t * SHORTS + i] of two vectors. Steps of
+   `lanes` results, of which whole vectors are written; returns how many of n were done. */
+static inline ptrdiff_t block_sums(const uint8_t **rows, ptrdiff_t tall, ptrdiff_t wide, ptrdiff_t lanes,
+                                   const int16_t *at, uint16_t *out, ptrdiff_t n)
+{
+    ptrdiff_t x = 0;
+#if defined(__AVX512BW__)
+    for (ptrdiff_t i = 0; i + 64 <= n * wide; i += lanes * wide, x += lanes) {
+        __m512i a = _mm512_setzero_si512(), b = a, sum = a;
+        for (ptrdiff_t t = 0; t < tall; t++) {
+            a = _mm512_add_epi16(a, _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(rows[t] + i))));
+            b = _mm512_add_epi16(b, _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(rows[t] + i + 32))));
+        }
+        for (ptrdiff_t t = 0; t < wide; t++)
+            sum = _mm512_add_epi16(sum, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(at + t * 32), b));
+        _mm512_storeu_si512(out + x, sum);
+    }
+#endif
+    (void)rows, (void)tall, (void)wide, (void)lanes, (void)at, (void)out, (void)n;
+    return x;
+}
+
 /* Sums from the left, apart for each of `step` channels: out[x] is the sum of src[x - step], src[x - 2 * step] ...
    Sums wrap, so that differences of two are right as long as they fit themselves. `n` numbers are read and n + step
    written, and up to a vector more behind both. In a vector, numbers are added to those a step, two steps, four ...
@@ -420,44 +448,56 @@ static inline ptrdiff_t narrow_bytes(const float *src, uint8_t *dst, ptrdiff_t n
     return i;
 }
 
-/* (sums + half) * multiplier >> (16 + shift), which must be bytes. Returns how many were done. */
-static inline ptrdiff_t quotient_bytes(const uint16_t *sums, uint16_t half, uint16_t multiplier, int shift,
+/* sums / divisor, rounded half to even, which must be bytes: with h = divisor / 2, (sums + h) * multiplier >> (16 +
+   shift) is the quotient, and one too many where it is odd and was half way between two. Returns how many were done. */
+static inline ptrdiff_t quotient_bytes(const uint16_t *sums, uint16_t divisor, uint16_t multiplier, int shift,
                                        uint8_t *dst, ptrdiff_t n)
 {
     ptrdiff_t i = 0;
+    const uint16_t half = divisor / 2, even = divisor % 2 ? 0 : 1;
 #if defined(__AVX512BW__)
     const __m512i h = _mm512_set1_epi16((short)half), m = _mm512_set1_epi16((short)multiplier);
+    const __m512i d = _mm512_set1_epi16((short)divisor), one = _mm512_set1_epi16((short)even);
     const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
     const __m128i s = _mm_cvtsi32_si128(shift);
     for (; i + 64 <= n; i += 64) {
         __m512i a = _mm512_add_epi16(_mm512_loadu_si512(sums + i), h);
         __m512i b = _mm512_add_epi16(_mm512_loadu_si512(sums + i + 32), h);
-        a = _mm512_srl_epi16(_mm512_mulhi_epu16(a, m), s);
-        b = _mm512_srl_epi16(_mm512_mulhi_epu16(b, m), s);
-        _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi64(order, _mm512_packus_epi16(a, b)));
+        __m512i p = _mm512_srl_epi16(_mm512_mulhi_epu16(a, m), s), q = _mm512_srl_epi16(_mm512_mulhi_epu16(b, m), s);
+        p = _mm512_mask_sub_epi16(p, _mm512_cmpeq_epi16_mask(_mm512_mullo_epi16(p, d), a), p, _mm512_and_si512(p, one));
+        q = _mm512_mask_sub_epi16(q, _mm512_cmpeq_epi16_mask(_mm512_mullo_epi16(q, d), b), q, _mm512_and_si512(q, one));
+        _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi64(order, _mm512_packus_epi16(p, q)));
     }
 #elif defined(__AVX2__)
     const __m256i h = _mm256_set1_epi16((short)half), m = _mm256_set1_epi16((short)multiplier);
+    const __m256i d = _mm256_set1_epi16((short)divisor), one = _mm256_set1_epi16((short)even);
     const __m128i s = _mm_cvtsi32_si128(shift);
     for (; i + 32 <= n; i += 32) {
         __m256i a = _mm256_add_epi16(_mm256_loadu_si256((const __m256i *)(sums + i)), h);
         __m256i b = _mm256_add_epi16(_mm256_loadu_si256((const __m256i *)(sums + i + 16)), h);
-        a = _mm256_srl_epi16(_mm256_mulhi_epu16(a, m), s);
-        b = _mm256_srl_epi16(_mm256_mulhi_epu16(b, m), s);
-        _mm256_storeu_si256((__m256i *)(dst + i), _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8));
+        __m256i p = _mm256_srl_epi16(_mm256_mulhi_epu16(a, m), s), q = _mm256_srl_epi16(_mm256_mulhi_epu16(b, m), s);
+        __m256i tie = _mm256_and_si256(_mm256_cmpeq_epi16(_mm256_mullo_epi16(p, d), a), one);
+        p = _mm256_sub_epi16(p, _mm256_and_si256(p, tie));
+        tie = _mm256_and_si256(_mm256_cmpeq_epi16(_mm256_mullo_epi16(q, d), b), one);
+        q = _mm256_sub_epi16(q, _mm256_and_si256(q, tie));
+        _mm256_storeu_si256((__m256i *)(dst + i), _mm256_permute4x64_epi64(_mm256_packus_epi16(p, q), 0xd8));
     }
 #elif defined(__SSE2__)
     const __m128i h = _mm_set1_epi16((short)half), m = _mm_set1_epi16((short)multiplier);
+    const __m128i d = _mm_set1_epi16((short)divisor), one = _mm_set1_epi16((short)even);
     const __m128i s = _mm_cvtsi32_si128(shift);
     for (; i + 16 <= n; i += 16) {
         __m128i a = _mm_add_epi16(_mm_loadu_si128((const __m128i *)(sums + i)), h);
         __m128i b = _mm_add_epi16(_mm_loadu_si128((const __m128i *)(sums + i + 8)), h);
-        a = _mm_srl_epi16(_mm_mulhi_epu16(a, m), s);
-        b = _mm_srl_epi16(_mm_mulhi_epu16(b, m), s);
-        _mm_storeu_si128((__m128i *)(dst + i), _mm_packus_epi16(a, b));
+        __m128i p = _mm_srl_epi16(_mm_mulhi_epu16(a, m), s), q = _mm_srl_epi16(_mm_mulhi_epu16(b, m), s);
+        __m128i tie = _mm_and_si128(_mm_cmpeq_epi16(_mm_mullo_epi16(p, d), a), one);
+        p = _mm_sub_epi16(p, _mm_and_si128(p, tie));
+        tie = _mm_and_si128(_mm_cmpeq_epi16(_mm_mullo_epi16(q, d), b), one);
+        q = _mm_sub_epi16(q, _mm_and_si128(q, tie));
+        _mm_storeu_si128((__m128i *)(dst + i), _mm_packus_epi16(p, q));
     }
 #endif
-    (void)sums, (void)half, (void)multiplier, (void)shift, (void)dst, (void)n;
+    (void)sums, (void)half, (void)even, (void)multiplier, (void)shift, (void)dst, (void)n;
     return i;
 }
 

@@ -394,6 +394,19 @@ def test_long_rows_that_are_read_in_place_end_where_they_end(build, loop):
             assert_same_bits(out, want, f"{loop} {strip} {offset}")
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="uses mprotect")
+@pytest.mark.parametrize("at_end", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_blocks_end_where_they_end(build, dtype, at_end):
+    rng = np.random.default_rng(13)
+    for shape in ((2, 2), (4, 66), (6, 130, 3), (8, 2062), (3, 71), (4, 36, 17)):
+        for factor in (2, (2, 1), 3, (1, 4)):
+            image = guarded(pixels(rng, shape, dtype), at_end)
+            want = imfilt.downscale(image.copy(), factor, "area", dtype=dtype)
+            out = guarded(np.zeros(want.shape, dtype), at_end)
+            assert_same_bits(imfilt.downscale(image, factor, "area", out=out), want, f"{shape} {factor}")
+
+
 @pytest.mark.parametrize("build_of", [name for name in isa.usable() if name != "numpy"])
 def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
     before = isa.active

@@ -584,6 +584,48 @@ def test_bytes_take_the_loop_of_their_own():
         assert made.steps[0].loop == loop, (source, result, cval)
 
 
+@pytest.mark.parametrize("factor", [2, 3, 4, 6, 8, 12, 14, 16, (1, 2), (31, 6), (5, 1), (4, 64), (63, 4), (4, 62), 17, 40])
+@pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,), (5,), (17,)])
+def test_area_of_bytes_is_their_mean_rounded_half_to_even(build, factor, channels):
+    """Also where a mean lies half way between two levels; sums fit into 16 bits up to 257 pixels."""
+    down, along = factor if isinstance(factor, tuple) else (factor, factor)
+    rng = np.random.default_rng(down * along)
+    image = rng.integers(0, 256, (3 * down, 41 * along if along < 9 else 5 * along, *channels), np.uint8)
+    blocks = image.reshape(3, down, -1, along, *channels)
+    blocks[0] = np.arange(blocks[0].size).reshape(blocks[0].shape) // 2 % 256  # many halves
+    blocks[1, :, ::2] = 255
+    sums = blocks.sum(axis=(1, 3), dtype=np.int64)
+    n = down * along
+    want = (2 * sums + n) // (2 * n)
+    want -= (want * 2 * n == 2 * sums + n) & (want % 2 == 1)
+    got = downscale(image, factor, "area", dtype=np.uint8)
+    if n <= 257:
+        np.testing.assert_array_equal(got, want)
+    else:
+        assert_within(got, want, 1)
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, "bool"])
+@pytest.mark.parametrize("factor", [2, (3, 2), 5])
+def test_area_of_every_type_is_the_mean(build, dtype, factor):
+    """Blocks at the border that are not whole are completed by it."""
+    down, along = factor if isinstance(factor, tuple) else (factor, factor)
+    rng = np.random.default_rng(5)
+    for shape in ((1, 1), (7, 9), (6, 131), (21, 70, 3), (10, 33, 4)):
+        image = pixels(rng, shape, dtype) if dtype != "bool" else rng.random(shape) > 0.5
+        rows, columns = ((2 * n + f) // (2 * f) or 1 for n, f in zip(shape, (down, along), strict=False))
+        beyond = [(0, max(m * f - n, 0)) for m, f, n in zip((rows, columns), (down, along), shape, strict=False)]
+        wide = np.pad(image.astype(np.float64), beyond + [(0, 0)] * (image.ndim - 2), "edge")
+        wide = wide[: rows * down, : columns * along]
+        want = wide.reshape(rows, down, columns, along, *shape[2:]).mean(axis=(1, 3))
+        got = downscale(image, factor, "area", dtype=np.float64, preserve_range=True)
+        assert_within(got, want, 1e-14 * max(1, np.abs(want).max()), f"{shape}")
+        with plan.watched() as steps:
+            got = downscale(image, factor, "area", dtype=np.float32, preserve_range=True)
+        assert [step.loop for step in steps] == ["area"]
+        assert_within(got, want, 1e-6 * max(1, np.abs(want).max()), f"{shape}")
+
+
 def test_gain_of_a_large_stride_is_quick_and_one_too_large_is_refused():
     gain = upsample_gain(np.ones((3, 2)), 1024)
     assert gain.shape == (1024, 1024)

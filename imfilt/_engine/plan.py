@@ -36,7 +36,7 @@ MIX_BLOCK = 4
 # faster from there on, but for loops that wait for something else; below it, whoever reads the result next finds
 # it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
-NOT_STREAMED = "box", "gradient"
+NOT_STREAMED = "area", "box", "gradient"
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6

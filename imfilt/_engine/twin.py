@@ -7,6 +7,7 @@ instruction set of its own (IMFILT_ISA=numpy). Additions are done in the core's 
 import numpy as np
 
 CONSTANT, NEAREST, REFLECT, MIRROR, WRAP = range(5)
+FEW = 9  # columns of a box whose bytes are added up one by one
 
 
 def fold(i, n, mode):
@@ -153,7 +154,29 @@ def box(src, dst, frame, y0, y1):
         above = sum_in_order(total[r] for r in range(edge - 1, y - 1, -1))
         below = sum_in_order(total[r] for r in range(edge, y + n))
         result[y] = above if below is None else above + below
-    write(result, frame, dst, y0, y1)
+    if frame.columns <= FEW:
+        write_means(result, src, frame, dst, y0, y1)
+    else:
+        write(result, frame, dst, y0, y1)
+
+
+def area(src, dst, frame, y0, y1):
+    """Sums over rectangles of frame.rows x frame.columns that lie one beside the other."""
+    part = around(src, dst, frame, y0, y1)
+    columns = sum_in_order(part(r) for r in range(frame.rows))
+    x = np.arange(dst.shape[1]) * frame.columns
+    write_means(sum_in_order(columns[:, x + c] for c in range(frame.columns)), src, frame, dst, y0, y1)
+
+
+def write_means(sums, src, frame, dst, y0, y1):
+    """Scaled sums, as `write` has it; means of bytes, whose sums fit into 16 bits, are rounded as the exact ones are."""
+    n = frame.rows * frame.columns
+    whole = frame.mode != CONSTANT or frame.cval in range(256)
+    bytes_only = src.dtype.kind + str(src.dtype.itemsize) in ("u1", "b1") and dst.dtype == np.uint8
+    if not (bytes_only and whole and 255 * n <= 65535 and abs(frame.scale * n - 1) < 1e-9) or frame.wide:
+        write(sums, frame, dst, y0, y1)
+        return
+    dst[y0:y1] = np.rint(sums.astype(np.float64) / n).reshape(dst[y0:y1].shape)
 
 
 def gradient(src, dst, frame, smooth, difference, y0, y1):

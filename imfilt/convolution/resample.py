@@ -62,6 +62,10 @@ def _by_phases(axes, up, stride):
     """Pairs (first, taps) for rows and columns, as `interpolants.phases` gives them."""
     (top, column), (left, row) = axes
     frame = _frame((top, left), (column.shape[1], row.shape[1]), up, stride)
+    if _are_blocks((column, row), up, stride):
+        count = column.size * row.size
+        stage = Stage("area", (), **frame, work=count, rate=0.03, bytes_rate=0.01)
+        return Kernel((stage,), 1 / count, halo=_halo(frame), reach=float(count), name="area")
     if up == (1, 1):
         stage = factors_stage(column, row, (1, 1), frame)
     else:
@@ -71,6 +75,13 @@ def _by_phases(axes, up, stride):
     whole = all((one == np.rint(one)).all() for one in (column, row))
     reach = float(np.prod([np.abs(one).sum(axis=1).max() for one in (column, row)])) if whole else 0.0
     return Kernel((stage,), halo=_halo(frame), reach=reach, others=others, name="resample")
+
+
+def _are_blocks(tables, up, stride):
+    """Whether each pixel of the result is the mean of pixels that no other one has."""
+    return up == (1, 1) and all(
+        one.size == step and (one == 1 / step).all() for one, step in zip(tables, stride, strict=True)
+    )
 
 
 def _byte_kernel(column, row, frame):
