@@ -77,6 +77,11 @@ cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line
     return sweep(s, work, load, begin, make)
 
 
+cdef extern from "_simd.h" nogil:
+    void polar_f32(float* down, float* along, Py_ssize_t n, bint diagonal, float factor)
+    void polar_f64(double* down, double* along, Py_ssize_t n, bint diagonal, double factor)
+
+
 # ---- separable: columns of taps, then rows of taps -------------------------------
 
 ctypedef struct Separable:
@@ -1686,6 +1691,24 @@ def even(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         free(memory)
     if status < 0:
         raise MemoryError("imfilt: no memory for the rows of a strip")
+
+
+# ---- polar: the gradient as angles and lengths -------------------------------------------
+
+def polar(cnp.ndarray down not None, cnp.ndarray along not None, bint diagonal, double factor):
+    """In place: derivatives down and along become the angle, and the length times a factor; see `polar_f32`."""
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(down)
+    cdef void* first = cnp.PyArray_DATA(down)
+    cdef void* second = cnp.PyArray_DATA(along)
+    cdef int kind = cnp.PyArray_TYPE(down)
+    if (kind != cnp.PyArray_TYPE(along) or kind not in (cnp.NPY_FLOAT, cnp.NPY_DOUBLE) or cnp.PyArray_SIZE(along) != n
+            or not cnp.PyArray_ISCARRAY(down) or not cnp.PyArray_ISCARRAY(along)):
+        raise ValueError("core: two contiguous arrays of float32 or float64 and of one size are needed")
+    with nogil:
+        if kind == cnp.NPY_FLOAT:
+            polar_f32(<float*>first, <float*>second, n, diagonal, <float>factor)
+        else:
+            polar_f64(<double*>first, <double*>second, n, diagonal, factor)
 
 
 # ---- suppress and link: edges one pixel wide, for Canny's detector ---------------------

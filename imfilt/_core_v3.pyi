@@ -11,6 +11,7 @@ from imfilt._core import gradient as gradient
 from imfilt._core import link as link
 from imfilt._core import mix as mix
 from imfilt._core import norm as norm
+from imfilt._core import polar as polar
 from imfilt._core import resample as resample
 from imfilt._core import separable as separable
 from imfilt._core import strongest as strongest

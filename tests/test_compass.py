@@ -7,7 +7,7 @@ import skimage.filters as skf
 from conftest import DTYPES, MODES, assert_same_bits, assert_within, pixels
 
 import imfilt
-from imfilt._engine import isa, plan
+from imfilt._engine import isa, plan, twin
 
 # The direction in which an image grows, as the literature draws the masks: east, then clockwise.
 MASKS = {
@@ -313,6 +313,35 @@ def test_flat_images_have_angle_0_and_no_minus_pi():
     for name in OPERATORS:  # it grows to the left: pi, and not -pi, on every row
         _, orientation = imfilt.gradient(np.repeat([[3.0, 2.0, 1.0, 0.0]], 5, axis=0), name)
         assert (orientation[1:4, 1] == np.pi).all(), name
+
+
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_polar_loop_has_the_bits_of_its_twin_and_is_right(build, kind, diagonal):
+    """For numbers of all magnitudes, near the axes and the diagonals, zeros of both signs, infinity and NaN."""
+    rng = np.random.default_rng(13)
+    numbers = rng.standard_normal((2, 5000)) * 10.0 ** rng.integers(-25, 25, (2, 5000))
+    numbers[0, ::3] = numbers[1, ::3] * (1 + rng.standard_normal(numbers[0, ::3].shape) * 1e-6)
+    special = [0.0, -0.0, 1.0, -1.0, 1e-40, 3e38, np.inf, -np.inf, np.nan]
+    pairs = np.array([(a, b) for a in special for b in special]).T
+    down, along = np.concatenate([numbers, pairs], axis=1).astype(kind)
+    angle, length = down.copy(), along.copy()
+    isa.core.polar(angle, length, diagonal, 0.7)
+    want = down.copy(), along.copy()
+    twin.polar(*want, diagonal, 0.7)
+    assert_same_bits(angle, want[0])
+    assert_same_bits(length, want[1])
+    with np.errstate(all="ignore"):
+        y, x = (down + along, down - along) if diagonal else (down, along)
+        exact = np.arctan2(y.astype(float) + 0.0, x.astype(float) + 0.0)
+        norm = np.hypot(y.astype(float), x.astype(float)) * 0.7
+    eps = np.finfo(kind).eps
+    assert (np.isnan(angle) == np.isnan(exact)).all()
+    some = ~np.isnan(exact)
+    assert_within(angle[some], exact[some], 4 * eps)
+    some &= norm < np.finfo(kind).max / 4
+    assert (np.abs(length[some] - norm[some]) <= 3 * eps * norm[some] + np.finfo(kind).smallest_subnormal).all()
+    assert np.isinf(length[np.isinf(norm) & ~np.isnan(exact) & (np.isinf(x) | np.isinf(y))]).all()
 
 
 def test_gradient_bands_do_not_matter(monkeypatch):

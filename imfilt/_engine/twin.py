@@ -346,6 +346,39 @@ def used(weights):
     return range(places[0], places[-1] + 1) if len(places) else range(1)
 
 
+ARCTANGENT = {  # coefficients of P, where arctan(q) is q + q * z * P(z), with z = q * q, for q from 0 to 1
+    4: (
+        -0.3333333173, 0.1999973933, -0.1427856875, 0.1103376412, -0.0865688043, 0.06250169445, -0.03587153898,
+        0.01350777143, -0.002386997317,
+    ),
+    8: (
+        -0.3333333333333333025, 0.199999999999975322, -0.1428571428538413154, 0.111111110934908281,
+        -0.09090908590891934225, 0.07692298971033216917, -0.06666564699289104211, 0.05881506877793656067,
+        -0.05257973334284110807, 0.04737749579527778972, -0.04260356632601652133, 0.03749486812535247112,
+        -0.03127718906699638479, 0.02369673158004862201, -0.01553515247541417613, 0.008368931178450162136,
+        -0.00349588597391630952, 0.001049603508496851507, -0.0001999618937790138206, 0.0000180619546186121522,
+    ),
+}  # fmt: skip
+
+
+def polar(down, along, diagonal, factor):
+    """In place: derivatives down and along become the angle, and the length times a factor."""
+    real = down.dtype.type
+    with np.errstate(all="ignore"):
+        y, x = (down + along, down - along) if diagonal else (down, along)
+        a, b = np.abs(x), np.abs(y)
+        large, small = np.where(b > a, b, a), np.where(b > a, a, b)
+        q = np.where(large + small == 0, real(0), np.where(small == large, real(1), small / large))
+        z = q * q
+        p = real(0)
+        for coefficient in reversed(ARCTANGENT[down.itemsize]):
+            p = p * z + real(coefficient)
+        p = q + q * z * p
+        p = np.where(b > a, real(np.pi / 2) - p, p)
+        p = np.where(x < 0, real(np.pi) - p, p)
+        down[...], along[...] = np.where(y < 0, -p, p), large * np.sqrt(1 + z) * real(factor)
+
+
 def suppress(src, dst, frame, low, high, y0, y1):
     """1 where the gradient of src (by Sobel's taps, magnitudes not halved) is a maximum across the edge and at least
     `low`, 2 where it is also at least `high`, else 0. Magnitudes between pixels are interpolated linearly.
