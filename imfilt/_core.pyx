@@ -221,7 +221,7 @@ cdef inline Py_ssize_t starts(const Py_ssize_t* first, Py_ssize_t sets) except -
 def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
               cnp.ndarray column not None, cnp.ndarray row not None, cnp.ndarray down not None,
               cnp.ndarray along not None, cnp.ndarray tall not None, cnp.ndarray wide not None,
-              Py_ssize_t y0, Py_ssize_t y1):
+              Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the correlation of src with a sum of outer products of a column and a row.
 
     column holds the taps of the columns one after the other, row those of the rows; down and along hold where
@@ -413,7 +413,7 @@ cdef inline bint is_mean(Sweep* s) noexcept nogil:
     return s.rows * s.columns * 255 <= 65535 and fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9
 
 
-def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1):
+def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the sums of the rectangles that the frame is."""
     cdef Sweep s
     cdef Box k
@@ -504,7 +504,7 @@ cdef inline void find_lanes(Area* k, Sweep* s, Py_ssize_t most, Py_ssize_t piece
                 k.at[t * most + lane] = <int32_t>from_
 
 
-def area(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1):
+def area(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the sums of the rectangles that the frame is, one beside the other."""
     cdef Sweep s
     cdef Area k
@@ -590,7 +590,7 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
 
 def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
              cnp.ndarray smooth not None, cnp.ndarray difference not None,
-             Py_ssize_t y0, Py_ssize_t y1):
+             Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the root mean square of (smooth x difference, difference x smooth).
 
     smooth is even, difference is odd, both of the same odd length.
@@ -907,7 +907,7 @@ cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_
 
 def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
            cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None, bint fused,
-           Py_ssize_t y0, Py_ssize_t y1):
+           Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of sums of weights[t] * src at offsets[t], which are a row, a column and a part.
 
     A part is a picture of the source with its channels picked anew, or -1: ones. A tap has one weight, or one for
@@ -964,7 +964,7 @@ cdef void norm_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ss
 
 def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
          cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None,
-         Py_ssize_t y0, Py_ssize_t y1):
+         Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the root mean square of two sums, the two sets of taps of `direct`."""
     cdef Sweep s
     cdef Direct k
@@ -1006,7 +1006,7 @@ cdef void strongest_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, 
 
 def strongest(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
               cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None,
-              Py_ssize_t y0, Py_ssize_t y1):
+              Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the largest of some sums, the sets of taps of `direct`; NaN where one is."""
     cdef Sweep s
     cdef Direct k
@@ -1195,7 +1195,7 @@ cdef int mix_weights(Mix* k, Sweep* s, cnp.ndarray weights, cnp.ndarray bias, Py
 
 def mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
         cnp.ndarray first not None, cnp.ndarray weights not None, cnp.ndarray bias not None,
-        Py_ssize_t length, Py_ssize_t groups, Py_ssize_t y0, Py_ssize_t y1):
+        Py_ssize_t length, Py_ssize_t groups, Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of a convolution that mixes channels.
 
     Under a pixel lie runs of `length` numbers, which begin at offsets[r], a row and a column. Runs first[n] ...
@@ -1248,7 +1248,7 @@ def mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray o
 def depthwise_mix(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
                   cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None,
                   cnp.ndarray mixing not None, cnp.ndarray bias not None, Py_ssize_t channels,
-                  Py_ssize_t y0, Py_ssize_t y1):
+                  Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of `direct` with so many channels, and those mixed pixel by pixel.
 
     What lies between is a line at a time. mixing and bias are packed as those of `mix`.
@@ -1416,7 +1416,7 @@ cdef inline void find_taps(const double* weights, Py_ssize_t phases, Py_ssize_t 
 
 def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
              cnp.ndarray column not None, cnp.ndarray row not None,
-             Py_ssize_t y0, Py_ssize_t y1):
+             Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of src with up_y x up_x pixels for each stride_y x stride_x of its pixels.
 
     Output row y is the sum over t of column[y % up_y, t] times source row
@@ -1524,7 +1524,7 @@ cdef inline int16_t* quantized(const double* weights, Py_ssize_t count, char** l
 
 
 def blend(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
-          cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t y0, Py_ssize_t y1):
+          cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t y0, Py_ssize_t y1, /):
     """`resample` without strides, from bytes to bytes, in whole numbers.
 
     Weights are whole numbers, parts of 2**15, below it; up to four of a phase are not 0 or lie between such.
@@ -1651,7 +1651,7 @@ cdef inline int32_t* by_two(const double* weights, Py_ssize_t radius, char** lef
 
 
 def even(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
-         cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t y0, Py_ssize_t y1):
+         cnp.ndarray column not None, cnp.ndarray row not None, Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the correlation with column x row, from bytes to bytes, in whole numbers.
 
     Both are even weights in parts of 2**15, which they sum to. Sums down the columns are rounded to 1/128 of a level.
@@ -1695,7 +1695,7 @@ def even(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
 
 # ---- polar: the gradient as angles and lengths -------------------------------------------
 
-def polar(cnp.ndarray down not None, cnp.ndarray along not None, bint diagonal, double factor):
+def polar(cnp.ndarray down not None, cnp.ndarray along not None, bint diagonal, double factor, /):
     """In place: derivatives down and along become the angle, and the length times a factor; see `polar_f32`."""
     cdef Py_ssize_t n = cnp.PyArray_SIZE(down)
     cdef void* first = cnp.PyArray_DATA(down)
@@ -1754,7 +1754,7 @@ cdef void suppress_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
 
 
 def suppress(cnp.ndarray src not None, cnp.ndarray dst not None, frame, double low, double high,
-             Py_ssize_t y0, Py_ssize_t y1):
+             Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the labels of edges: 1 where the gradient's magnitude is a maximum across the edge, 2 if large.
 
     src is a grey image. Derivatives are Sobel's, not halved. `low` and `high` are the least magnitudes for 1 and 2.
@@ -1848,7 +1848,7 @@ cdef int grow(char* labels, Py_ssize_t height, Py_ssize_t width, Py_ssize_t step
     return 0
 
 
-def link(cnp.ndarray labels not None):
+def link(cnp.ndarray labels not None, /):
     """In place: 1 for the pixels that are 2, and those that are 1 and touch one of them, as often as it takes; else 0.
 
     The outermost pixels must be 0.

@@ -297,10 +297,10 @@ cdef inline void read_parts(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixel
     cdef Py_ssize_t part, phase, count, channels = s.cell // s.size
     cdef char* to
     cdef const Py_ssize_t* picks
-    if s.picks == NULL and s.stride_x == 1:
-        read_row(s, work, y, pixels, dst)
+    cdef bint plain = s.picks == NULL and s.stride_x == 1
+    read_row(s, work, y, pixels, dst if plain else s.unpicked)
+    if plain:
         return
-    read_row(s, work, y, pixels, s.unpicked)
     for part in range(s.parts):
         picks = NULL
         if s.picks != NULL:
