@@ -20,7 +20,7 @@ def recalled(find):
     -------
     callable
     """
-    known = {}
+    known: dict = {}
 
     def recall(image, arrays, *parameters):
         key = _key(image, arrays, parameters)
@@ -47,12 +47,12 @@ def _key(image, arrays, parameters):
         return None
     # True is equal to 1, but not as an argument.
     kinds = tuple(map(type, parameters))
+    key = [image.shape, image.dtype, parameters, kinds]
     if tuple in kinds:
         inner = [tuple(map(type, one)) for one in parameters if type(one) is tuple]
         if any(tuple in one for one in inner):
             return None
-        kinds = kinds, *inner
-    key = [image.shape, image.dtype, parameters, kinds]
+        key += inner
     for one in arrays:
         if one is None:
             key.append(None)
