@@ -80,6 +80,8 @@ cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line
 cdef extern from "_simd.h" nogil:
     void polar_f32(float* down, float* along, Py_ssize_t n, bint diagonal, float factor)
     void polar_f64(double* down, double* along, Py_ssize_t n, bint diagonal, double factor)
+    void byte_taps(const uint8_t** taps, const int16_t* weights, Py_ssize_t count, int16_t bias, int shift, uint8_t* out,
+                   Py_ssize_t n)
 
 
 # ---- separable: columns of taps, then rows of taps -------------------------------
@@ -905,6 +907,85 @@ cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_
         stream_bytes(<const char*>out, <char*>target, nbytes)
 
 
+# Bytes to bytes, where weights are whole numbers over a power of two, and all sums fit into 16 bits: exact, as those of
+# floats are.
+
+cdef enum:
+    WEIGHT_NUMBERS = 32        # a weight and the next, see byte_taps
+    LARGEST_SHIFT = 7
+
+ctypedef struct ByteTaps:
+    const Py_ssize_t* offsets
+    Py_ssize_t count           # without those of a row of ones
+    const uint8_t** at
+    Py_ssize_t* places         # of the taps among the offsets
+    int16_t* weights
+    int16_t bias
+    int shift
+    uint8_t* line              # before streaming
+
+
+cdef void byte_taps_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
+                         bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
+    cdef ByteTaps* k = <ByteTaps*>work
+    cdef Py_ssize_t t
+    cdef const Py_ssize_t* tap
+    for t in range(k.count):
+        tap = k.offsets + 3 * k.places[t]
+        k.at[t] = <const uint8_t*>(rows[tap[0]] + tap[1] * s.channels)
+    byte_taps(k.at, k.weights, k.count, k.bias, k.shift, k.line if stream else <uint8_t*>out, nbytes)
+    if stream:
+        stream_bytes(<char*>k.line, out, nbytes)
+
+
+cdef inline int byte_shift(Direct* k, Sweep* s, cnp.ndarray src, cnp.ndarray dst):
+    """How many bits the weights, times the scale, have behind the point; -1 where bytes do not do it."""
+    cdef Py_ssize_t t
+    cdef int shift = 0
+    cdef double weight, sum = 0
+    if (s.wide or s.clipped or k.sets > 1 or k.kinds > 1 or s.picks != NULL or max(s.stride_y, s.stride_x, s.block) > 1
+            or not s.packed or s.itemsize != 1 or kind_of(src) not in (b"u", b"b") or s.dst_itemsize != 1
+            or kind_of(dst) != b"u" or (s.mode == CONSTANT and not (0 <= s.cval <= 255 and s.cval == <int>s.cval))):
+        return -1
+    for t in range(k.count):
+        weight = k.given[t] * s.scale
+        sum += fabs(weight) * (255 if k.offsets[3 * t + 2] >= 0 else 1)
+        while shift <= LARGEST_SHIFT and weight * (1 << shift) != rint(weight * (1 << shift)):
+            shift += 1
+    return shift if shift <= LARGEST_SHIFT and (sum + 1) * (1 << shift) <= 32767 else -1
+
+
+cdef int direct_bytes_sweep(Direct* k, Sweep* s, int shift):
+    cdef ByteTaps b
+    cdef int status = -1
+    cdef Py_ssize_t t, i
+    cdef int16_t weight
+    cdef char* memory
+    cdef char* left
+    as_bytes(s)
+    with nogil:
+        memory = scratch(2 * lined(k.count * <Py_ssize_t>sizeof(void*)) + k.count * WEIGHT_NUMBERS * 2 + lined(s.line_step))
+        left = memory
+        if memory != NULL:
+            b.at = <const uint8_t**>take(&left, k.count * <Py_ssize_t>sizeof(void*))
+            b.places = <Py_ssize_t*>take(&left, k.count * <Py_ssize_t>sizeof(Py_ssize_t))
+            b.weights = <int16_t*>take(&left, k.count * WEIGHT_NUMBERS * 2)
+            b.line = <uint8_t*>take(&left, s.line_step)
+            b.offsets, b.count, b.bias, b.shift = k.offsets, 0, 0, shift
+            for t in range(k.count):
+                weight = <int16_t>(k.given[t] * s.scale * (1 << shift))
+                if k.offsets[3 * t + 2] < 0:
+                    b.bias += weight
+                    continue
+                b.places[b.count] = t
+                for i in range(WEIGHT_NUMBERS):
+                    b.weights[b.count * WEIGHT_NUMBERS + i] = weight
+                b.count += 1
+            status = swept(s, &b, a_row, NULL, byte_taps_line)
+        free(memory)
+    return status
+
+
 def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
            cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None, bint fused,
            Py_ssize_t y0, Py_ssize_t y1, /):
@@ -920,11 +1001,17 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
     cdef char* memory
     cdef char* left
     cdef Py_ssize_t grain
+    cdef int shift
     opened(&s, src, dst, frame, y0, y1)
     steps_once(&s)
     direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
     if k.sets != s.up_y * s.up_x:
         raise ValueError("core: each phase needs a set of taps")
+    shift = byte_shift(&k, &s, src, dst)
+    if shift >= 0:
+        if direct_bytes_sweep(&k, &s, shift) < 0:
+            raise MemoryError("imfilt: no memory for the rows of a strip")
+        return
     grain = direct_grain(&k, &s)
     s.in_place = (s.packed and kind_of(src) == b"f" and s.itemsize == s.size and s.picks == NULL
                   and s.stride_x == 1 and s.up_x == 1 and s.width * s.pixel >= IN_PLACE_BYTES)

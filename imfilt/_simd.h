@@ -515,6 +515,11 @@ typedef __m512i vi16;
 #define FILL32 _mm512_set1_epi32
 #define SHIFT32 _mm512_sra_epi32
 #define PACK32 _mm512_packs_epi32
+#define WIDEN8(p) _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(p)))
+#define MUL16 _mm512_mullo_epi16
+#define AND16 _mm512_and_si512
+#define SHIFT16 _mm512_sra_epi16
+#define FILL16 _mm512_set1_epi16
 #elif defined(__AVX2__)
 #define PAIRS 16
 typedef __m256i vi16;
@@ -527,6 +532,11 @@ typedef __m256i vi16;
 #define FILL32 _mm256_set1_epi32
 #define SHIFT32 _mm256_sra_epi32
 #define PACK32 _mm256_packs_epi32
+#define WIDEN8(p) _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(p)))
+#define MUL16 _mm256_mullo_epi16
+#define AND16 _mm256_and_si256
+#define SHIFT16 _mm256_sra_epi16
+#define FILL16 _mm256_set1_epi16
 #elif defined(__SSE2__)
 #define PAIRS 8
 typedef __m128i vi16;
@@ -539,6 +549,11 @@ typedef __m128i vi16;
 #define FILL32 _mm_set1_epi32
 #define SHIFT32 _mm_sra_epi32
 #define PACK32 _mm_packs_epi32
+#define WIDEN8(p) _mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)(p)), _mm_setzero_si128())
+#define MUL16 _mm_mullo_epi16
+#define AND16 _mm_and_si128
+#define SHIFT16 _mm_sra_epi16
+#define FILL16 _mm_set1_epi16
 #endif
 
 /* The sum of rows[0] ... rows[2 * radius] at x, under even weights; those of the rows from the outside in, two by two
@@ -622,6 +637,46 @@ POLAR(polar_f64, double, sqrt, fabs, 3.14159265358979323846,
       p = p * z - 0.06666564699289104211; p = p * z + 0.07692298971033216917; p = p * z - 0.09090908590891934225;
       p = p * z + 0.111111110934908281; p = p * z - 0.1428571428538413154; p = p * z + 0.199999999999975322;
       p = p * z - 0.3333333333333333025;)
+
+/* Bytes under whole taps, in 16 bits: (bias + the sum of weights[t] * taps[t]) / 2**shift, rounded half to even and
+   saturated, for n bytes. Weights are a vector of the widest kind apart. Exactly n bytes of each tap are read. */
+static inline void byte_taps(const uint8_t **taps, const int16_t *weights, ptrdiff_t count, int16_t bias, int shift,
+                             uint8_t *out, ptrdiff_t n)
+{
+    const int16_t half = (int16_t)(shift ? (1 << (shift - 1)) - 1 : 0), odd = shift ? 1 : 0;
+    ptrdiff_t x = 0;
+#if defined(PAIRS)
+    const __m128i by = _mm_cvtsi32_si128(shift);
+    const vi16 start = FILL16(bias), h = FILL16(half), o = FILL16(odd);
+    while (n >= 2 * PAIRS) {
+        vi16 a = start, b = start;
+        for (ptrdiff_t t = 0; t < count; t++) {
+            vi16 w = LOAD(weights + 32 * t);
+            a = ADD16(a, MUL16(WIDEN8(taps[t] + x), w));
+            b = ADD16(b, MUL16(WIDEN8(taps[t] + x + PAIRS), w));
+        }
+        a = SHIFT16(ADD16(ADD16(a, h), AND16(SHIFT16(a, by), o)), by);
+        b = SHIFT16(ADD16(ADD16(b, h), AND16(SHIFT16(b, by), o)), by);
+#if defined(__AVX512BW__)
+        a = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), _mm512_packus_epi16(a, b));
+#elif defined(__AVX2__)
+        a = _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
+#else
+        a = _mm_packus_epi16(a, b);
+#endif
+        memcpy(out + x, &a, sizeof a);
+        x += 2 * PAIRS;
+        if (x == n) return;
+        if (x > n - 2 * PAIRS) x = n - 2 * PAIRS; /* some bytes twice */
+    }
+#endif
+    for (; x < n; x++) {
+        int sum = bias;
+        for (ptrdiff_t t = 0; t < count; t++) sum += weights[32 * t] * taps[t][x];
+        sum = (sum + half + ((sum >> shift) & odd)) >> shift;
+        out[x] = (uint8_t)(sum < 0 ? 0 : sum > 255 ? 255 : sum);
+    }
+}
 
 /* binary16 <-> binary32. The exponent is rebased by a multiplication, which
    also makes subnormals right; rounding is to nearest even, as NumPy's. */

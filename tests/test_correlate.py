@@ -812,3 +812,42 @@ def test_the_photograph_against_scipy(build, photo, name, mode):
                 np.testing.assert_array_equal(got, want)
                 saturated = imfilt.correlate(image, kernel, mode=mode, plan=way, dtype=np.uint8)
                 np.testing.assert_array_equal(saturated, np.clip(want, 0, 255))
+
+
+@pytest.mark.parametrize("taps", [
+    [[0, 1, 0], [1, -4, 1], [0, 1, 0]],
+    [[-1, -1, -1], [-1, 16, -1], [-1, -1, -1]],
+    [[0.5, 0.25, -0.125]],
+    [[1.5], [0.5], [-3.25]],
+    [[127, 0, 1]],  # 255 * 128 + 1 is 32641; a level more, 32896, is too much for 16 bits
+    [[127, 1, 1]],
+    [[0.9921875, 0.0078125]],  # 1/128: seven bits behind the point, and (255 + 1) * 128 is too much
+    [[0.4921875, 0.0078125]],
+    [[0.498046875, 0.001953125]],
+    [[1, 0.1]],
+    [[-100, 28]],
+], ids=str)  # fmt: skip
+def test_bytes_under_taps_over_powers_of_two_are_exact_and_rounded_half_to_even(build, taps):
+    taps = np.array(taps, float)
+    rng = np.random.default_rng(21)
+    for shape in ((1, 1), (3, 5), (4, 15), (5, 16), (6, 63), (7, 64), (3, 65), (9, 128), (5, 131), (6, 40, 3), (4, 9, 4)):
+        image = rng.integers(0, 256, shape, np.uint8)
+        image[: len(image) // 2] = 255 * rng.integers(0, 2, image[: len(image) // 2].shape, np.uint8)
+        for mode, cval in (("reflect", 0), ("constant", 255), ("constant", 0.5)):
+            planes = np.atleast_3d(image).astype(float)
+            want = [scipy.ndimage.correlate(planes[..., c], taps, mode=mode, cval=cval) for c in range(planes.shape[2])]
+            want = np.rint(np.stack(want, axis=-1)).clip(0, 255).reshape(shape)
+            got = imfilt.correlate(image, taps, mode=mode, cval=cval, dtype=np.uint8, plan="direct")
+            if 0.1 in taps:
+                assert_within(got, want, 1)
+            else:
+                np.testing.assert_array_equal(got, want, f"{shape} {mode} {cval}")
+
+
+def test_bytes_around_the_caches_are_the_same(build, monkeypatch):
+    image = np.random.default_rng(22).integers(0, 256, (40, 1003), np.uint8)
+    want = imfilt.sharpen(image, dtype=np.uint8)
+    monkeypatch.setattr(plan, "STREAM_BYTES", 0)
+    plan.forget()
+    assert_same_bits(imfilt.sharpen(image, dtype=np.uint8), want)
+    plan.forget()
