@@ -60,7 +60,20 @@ def thumbnails():
 @pytest.mark.parametrize(("row", "case"), tuple(thumbnails()))
 def test_peers_agree_on_thumbnails(row, case):
     table.check(row, case, 1)
-    row.ours(cases.image(case), None)  # as in rows that are fresh
+
+
+def test_new_results_have_the_dtype_of_those_that_are_used_again():
+    for row in coverage.rows():
+        if row.name == "box 3":
+            reused, fresh = (
+                table.check(row, cases.Case(*cases.THUMBNAIL, 1, "uint8", fresh=fresh), 1).contenders["imfilt"]
+                for fresh in (False, True)
+            )
+            assert reused() is reused()
+            assert fresh() is not fresh()
+            assert fresh().dtype == reused().dtype == np.uint8
+            return
+    raise AssertionError
 
 
 def test_a_peer_that_differs_is_not_timed():
