@@ -30,9 +30,12 @@ def _rectangle(size, origin):
     """The mean over a rectangle; its first pixel lies size // 2 + origin from that of the result."""
     (rows, columns), (top, left) = size, (n // 2 + o for n, o in zip(size, origin, strict=True))
     frame = {"rows": rows, "columns": columns, "top": top, "left": left}
-    # Sums of whole numbers, which stay exact; and 16-bit means are taken in double, where single precision has no
-    # digits left to tell which of two levels is nearer.
-    options = {"gain": 1 / (rows * columns), "reach": max(float(rows * columns), DOUBLE_FOR_16_BITS)}
+    # Sums of whole numbers, which stay exact. In single precision a 16-bit mean is off by 2**16 * 2**-23 at most; one of
+    # an odd number of pixels lies 1 / (2 * count) from halves, and one of 2**k pixels is exact. Others are taken in
+    # double, to tell which of two levels is nearer.
+    count = rows * columns
+    single = count < 64 if count % 2 else count & (count - 1) == 0
+    options = {"gain": 1 / count, "reach": float(count) if single else max(float(count), DOUBLE_FOR_16_BITS)}
     options["halo"] = top, rows - 1 - top, left, columns - 1 - left
     separable = Kernel(
         (factors_stage(np.ones((1, rows)), np.ones((1, columns)), (1, 1), frame),), **options, name="separable"
