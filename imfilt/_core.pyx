@@ -801,36 +801,50 @@ cdef inline void weave_pieces(const woven_type* lines, Py_ssize_t step, Py_ssize
         lines += channels
 
 
-cdef inline void weave(const woven_type* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
-                       woven_type* out, Py_ssize_t pixels) noexcept nogil:
-    """Pixel x of the result is pixel x // phases of line x % phases."""
-    cdef Py_ssize_t x, p, c, whole = 0
-    if channels == 1 and phases == 2:
-        whole = pixels // 2
+cdef inline void weave_numbers(const woven_type* lines, Py_ssize_t step, Py_ssize_t phases, woven_type* out,
+                               Py_ssize_t pixels) noexcept nogil:
+    """The same for pixels of one number."""
+    cdef Py_ssize_t x, whole = pixels // phases
+    if phases == 2:
         for x in range(whole):
             out[2 * x] = lines[x]
             out[2 * x + 1] = lines[step + x]
-    elif channels == 1 and phases == 3:
-        whole = pixels // 3
+    elif phases == 3:
         for x in range(whole):
             out[3 * x] = lines[x]
             out[3 * x + 1] = lines[step + x]
             out[3 * x + 2] = lines[2 * step + x]
-    elif channels == 1 and phases == 4:
-        whole = pixels // 4
+    elif phases == 4:
         for x in range(whole):
             out[4 * x] = lines[x]
             out[4 * x + 1] = lines[step + x]
             out[4 * x + 2] = lines[2 * step + x]
             out[4 * x + 3] = lines[3 * step + x]
-    if channels > 1:
-        whole = max((pixels - 16 // <Py_ssize_t>sizeof(woven_type)) // phases, 0)
-        if channels == 3 and phases == 2:  # constants, so that the compiler unrolls
-            weave_pieces(lines, step, 2, 3, out, whole)
-        elif channels == 3:
-            weave_pieces(lines, step, phases, 3, out, whole)
-        else:
-            weave_pieces(lines, step, phases, channels, out, whole)
+    else:
+        whole = 0
+    for x in range(whole * phases, pixels):
+        out[x] = lines[x % phases * step + x // phases]
+
+
+cdef inline void weave(const woven_type* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
+                       woven_type* out, Py_ssize_t pixels) noexcept nogil:
+    """Pixel x of the result is pixel x // phases of line x % phases."""
+    cdef Py_ssize_t x, c, size = sizeof(woven_type), whole
+    if channels == 1:
+        weave_numbers(lines, step, phases, out, pixels)
+        return
+    if channels * size == 8:
+        weave_numbers(<const double*>lines, step * size // 8, phases, <double*>out, pixels)
+        return
+    whole = max((pixels - 16 // size) // phases, 0)
+    if channels == 3 and phases == 2:  # constants, so that the compiler unrolls
+        weave_pieces(lines, step, 2, 3, out, whole)
+    elif channels == 4 and phases == 2:
+        weave_pieces(lines, step, 2, 4, out, whole)
+    elif channels == 3:
+        weave_pieces(lines, step, phases, 3, out, whole)
+    else:
+        weave_pieces(lines, step, phases, channels, out, whole)
     for x in range(whole * phases, pixels):
         for c in range(channels):
             out[x * channels + c] = lines[x % phases * step + x // phases * channels + c]

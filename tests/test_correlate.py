@@ -830,7 +830,8 @@ def test_the_photograph_against_scipy(build, photo, name, mode):
 def test_bytes_under_taps_over_powers_of_two_are_exact_and_rounded_half_to_even(build, taps):
     taps = np.array(taps, float)
     rng = np.random.default_rng(21)
-    for shape in ((1, 1), (3, 5), (4, 15), (5, 16), (6, 63), (7, 64), (3, 65), (9, 128), (5, 131), (6, 40, 3), (4, 9, 4)):
+    shapes = (1, 1), (3, 5), (4, 15), (5, 16), (6, 63), (7, 64), (3, 65), (9, 128), (5, 131), (6, 40, 3), (4, 9, 4)
+    for shape in shapes:
         image = rng.integers(0, 256, shape, np.uint8)
         image[: len(image) // 2] = 255 * rng.integers(0, 2, image[: len(image) // 2].shape, np.uint8)
         for mode, cval in (("reflect", 0), ("constant", 255), ("constant", 0.5)):

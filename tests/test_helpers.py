@@ -73,7 +73,8 @@ def test_the_twin_has_the_loops_of_the_core_and_the_stub_names_them():
         for name in isa.usable():
             isa.use(name)
             for loop in (
-                "separable", "gradient", "direct", "box", "resample", "blend", "area", "even", "polar", "suppress", "link"
+                "separable", "gradient", "direct", "box", "resample", "blend", "area", "even", "polar", "suppress",
+                "link",
             ):  # fmt: skip
                 assert callable(getattr(isa.core, loop))
                 assert f"def {loop}(" in stub

@@ -584,7 +584,9 @@ def test_bytes_take_the_loop_of_their_own():
         assert made.steps[0].loop == loop, (source, result, cval)
 
 
-@pytest.mark.parametrize("factor", [2, 3, 4, 6, 8, 12, 14, 16, (1, 2), (31, 6), (5, 1), (4, 64), (63, 4), (4, 62), 17, 40])
+@pytest.mark.parametrize("factor", [
+    2, 3, 4, 6, 8, 12, 14, 16, (1, 2), (31, 6), (5, 1), (4, 64), (63, 4), (4, 62), 17, 40,
+])  # fmt: skip
 @pytest.mark.parametrize("channels", [(), (1,), (2,), (3,), (4,), (5,), (17,)])
 def test_area_of_bytes_is_their_mean_rounded_half_to_even(build, factor, channels):
     """Also where a mean lies half way between two levels; sums fit into 16 bits up to 257 pixels."""

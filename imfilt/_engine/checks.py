@@ -144,13 +144,15 @@ def result_type(dtype, out, source):
             raise TypeError(f"out must be a NumPy array, not {type(out).__name__}")
         if dtype is not None and np.dtype(dtype) != out.dtype:
             raise ValueError(f"dtype is {np.dtype(dtype)} but out has {out.dtype}; give one of them")
-        dtype = out.dtype.newbyteorder("=")
+        dtype = out.dtype
     if dtype is None:
         return dtypes.default_result(source)
     try:
-        result = np.dtype(dtype).newbyteorder("=")
+        result = np.dtype(dtype)
     except TypeError:
         raise TypeError(f"dtype must be a NumPy dtype, not {dtype!r}") from None
+    if not result.isnative:
+        result = result.newbyteorder("=")
     if result.kind == "b" or not dtypes.is_taken(result):
         raise TypeError(
             f"dtype must be one of {', '.join(d.name for d in dtypes.TAKEN if d.kind != 'b')}, not {result}"

@@ -73,11 +73,14 @@ def apply(
     target = out
     if out is None:
         target = np.empty(known.shape, known.result)
-    elif not (known.native and out.flags.carray) or np.may_share_memory(out, image):
+    elif not (known.native and out.flags.carray) or _may_overlap(out, image):
         checks.out_shape(out, known.shape)
-        if not _fits(out, axis, channels is not None) or np.may_share_memory(out, image):
+        if not _fits(out, axis, channels is not None) or _may_overlap(out, image):
             target = np.empty(known.shape, known.result)
-    if known.counted:
+    if known.once is not None:
+        loop, rest = known.once
+        getattr(isa.core, loop)(image, target, *rest)
+    elif known.counted:
         weighted.apply(
             kernel, image, axis, target, known.size, weights=weights, alpha=alpha, mode=mode, cval=known.cval,
             rescale=rescale, clip=clip,
@@ -115,6 +118,7 @@ class Call(NamedTuple):
     empty: bool
     counted: bool  # pixels have weights
     lasting: bool
+    once: tuple | None = None  # the loop and its arguments, if it is called once, on the image as it is
 
 
 def _checked(
@@ -142,8 +146,20 @@ def _checked(
             lasting = False
             if not (np.isfinite(cval) and np.isfinite(array).all()):
                 steps = plan.make(spare, *call, clip=clip).steps
-    native = out is None or out.dtype.isnative
-    return array, Call(steps, axis, shape, result, size, cval, native, 0 in shape, counted, lasting)
+    native, empty = out is None or out.dtype.isnative, 0 in shape
+    once = None
+    if len(steps) == 1 and not empty and array.ndim < 4 and axis in (None, 2):
+        [step] = steps
+        if step.loop != "fft" and step.cost <= plan.SERIAL_NS and len(step.bands) == 1:
+            once = step.loop, (step.frame, *step.taps, *step.bands[0])
+    return array, Call(steps, axis, shape, result, size, cval, native, empty, counted, lasting, once)
+
+
+def _may_overlap(out, image):
+    """Whether their memory may be the same; arrays with memory of their own know without looking."""
+    if out.base is None and image.base is None and out.flags.owndata:
+        return out is image
+    return np.may_share_memory(out, image)
 
 
 def _plane_shape(shape, axis):

@@ -169,7 +169,7 @@ def area(src, dst, frame, y0, y1):
 
 
 def write_means(sums, src, frame, dst, y0, y1):
-    """Scaled sums, as `write` has it; means of bytes, whose sums fit into 16 bits, are rounded as the exact ones are."""
+    """Scaled sums, as `write` has it; means of bytes, whose sums fit into 16 bits, are rounded like exact ones."""
     n = frame.rows * frame.columns
     whole = frame.mode != CONSTANT or frame.cval in range(256)
     bytes_only = src.dtype.kind + str(src.dtype.itemsize) in ("u1", "b1") and dst.dtype == np.uint8

@@ -156,9 +156,9 @@ def _geometry(kernel, flip, origin, dilation, stride):
 
 def _apply(image, kernel, flip, mode, cval, origin, dilation, stride, name, weights, alpha, axis, dtype, out):
     result = out.dtype if isinstance(out, np.ndarray) else dtype
-    names = PLANS if weights is None and not alpha else PLANS[:-1]
+    plain = weights is None and not alpha
     array, (one, spare, axis, size) = _call(
-        image, (kernel,), flip, origin, dilation, stride, name, names, result, axis
+        image, (kernel,), flip, origin, dilation, stride, name, plain, result, axis
     )  # fmt: skip
     return apply(
         one, array, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=axis, dtype=dtype, out=out,
@@ -167,13 +167,13 @@ def _apply(image, kernel, flip, mode, cval, origin, dilation, stride, name, weig
 
 
 @recalled
-def _call(image, arrays, flip, origin, dilation, stride, name, names, result, axis):
+def _call(image, arrays, flip, origin, dilation, stride, name, plain, result, axis):
     """The kernel for an image, the one to take where there is NaN, the axis of the channels, the result's size."""
     array, axis = checks.as_image(image, axis)
     kernel, dilation, stride, corner = _geometry(kernel_checks.as_kernel(*arrays), flip, origin, dilation, stride)
     size = tuple(-(-n // s) for n, s in zip(checks.plane(array.shape, axis)[:2], stride, strict=True))
     ways = _find(array.dtype, checks.result_type(result, None, array.dtype), kernel, dilation, stride, corner)
-    one = ways.choose(checks.one_of(name, "plan", names))
+    one = ways.choose(checks.one_of(name, "plan", PLANS if plain else PLANS[:-1]))
     return array, (one, ways.without_fft if name == "auto" else None, axis, size)
 
 

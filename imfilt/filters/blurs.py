@@ -30,7 +30,7 @@ def _rectangle(size, origin):
     """The mean over a rectangle; its first pixel lies size // 2 + origin from that of the result."""
     (rows, columns), (top, left) = size, (n // 2 + o for n, o in zip(size, origin, strict=True))
     frame = {"rows": rows, "columns": columns, "top": top, "left": left}
-    # Sums of whole numbers, which stay exact. In single precision a 16-bit mean is off by 2**16 * 2**-23 at most; one of
+    # Sums of whole numbers, which stay exact. In single precision a 16-bit mean is off by 2**-7 at most; one of
     # an odd number of pixels lies 1 / (2 * count) from halves, and one of 2**k pixels is exact. Others are taken in
     # double, to tell which of two levels is nearer.
     count = rows * columns

@@ -11,6 +11,7 @@ import numpy as np
 from imfilt import kernels
 from imfilt._engine import checks, dtypes
 from imfilt._engine.plan import Kernel, Stage
+from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply
 from imfilt.convolution.direct import NONE, direct_kernel
 from imfilt.convolution.separable import indices, separable_kernel, taps
@@ -166,6 +167,16 @@ def _emboss(angle, strength, offset):
     return Kernel((stage,), halo=(1, 1, 1, 1), name="direct")
 
 
+@recalled
+def _relief(image, arrays, angle, strength, offset, preserve_range, axis):
+    """The kernel for an image, that without the offset, this, and the axis of the channels."""
+    angle, offset = checks.real_number(angle, "angle"), checks.real_number(offset, "offset")
+    strength = _strength(strength, "strength")
+    array, axis = checks.as_image(image, axis)
+    full = 1.0 if preserve_range else dtypes.full_scale(array.dtype)
+    return array, (_emboss(angle, strength, offset * full), _emboss(angle, strength, 0.0), offset, axis)
+
+
 @fill
 def emboss(
     image: ArrayLike, angle: float = 225.0, strength: float = 1.0, offset: float = MIDDLE_GREY, *,
@@ -212,19 +223,15 @@ def emboss(
            [128, 228, 128],
            [128, 128, 128]], dtype=uint8)
     """
-    angle, offset = checks.real_number(angle, "angle"), checks.real_number(offset, "offset")
-    strength = _strength(strength, "strength")
-    array, axis = checks.as_image(image, channel_axis)
+    array, (kernel, relief, offset, axis) = _relief(image, (), angle, strength, offset, preserve_range, channel_axis)
     scale = {"channel_axis": axis, "rescale": not preserve_range}
     if weights is None and not alpha:
-        full = 1.0 if preserve_range else dtypes.full_scale(array.dtype)
-        kernel = _emboss(angle, strength, offset * full)
         return apply(kernel, array, mode=mode, cval=cval, dtype=dtype, out=out, **scale)
 
     def add(values):  # what is added is not weighted
         values[..., : -1 if alpha else None] += offset
 
-    kernel, to = _emboss(angle, strength, 0.0), {"dtype": dtype, "out": out}
+    kernel, to = relief, {"dtype": dtype, "out": out}
     if checks.result_type(dtype, out, array.dtype).kind == "f":
         return apply(kernel, array, mode=mode, cval=cval, weights=weights, alpha=alpha, finish=add, **to, **scale)
     if out is not None:
