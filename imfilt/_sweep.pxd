@@ -6,11 +6,12 @@
 
 cimport numpy as cnp
 from libc.math cimport INFINITY
+from libc.stdint cimport int32_t
 from libc.stdlib cimport free
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport gather, read_fn, reader, real, write_fn, writer
-from imfilt._rows cimport STREAM_ALIGNMENT, VECTOR_BYTES, vec, vf32, vf64
+from imfilt._rows cimport shuffle_f32, SHUFFLES, STREAM_ALIGNMENT, VECTOR_BYTES, vec, vf32, vf64
 
 cdef extern from "<stdlib.h>" nogil:
     void* aligned_alloc(size_t alignment, size_t size)
@@ -34,6 +35,7 @@ cdef enum:
 
 cdef enum:
     OUTSIDE_CONSTANT = -0x7fffffff - 1
+    FEW_PICKED = 4       # channels, up to which vectors pick them
     FRAME_FIELDS = 19  # of plan.Frame, in its order
 
 ctypedef struct Sweep:
@@ -67,6 +69,11 @@ ctypedef struct Sweep:
     Py_ssize_t parts, part_step, cell, advance, over
     const Py_ssize_t* picks    # the source channel of each channel of each part; NULL: one part, all channels
     char* unpicked
+    # For each part the lanes of `positions` vectors, see shuffle_f32, whose sources begin at `bases`, and then again
+    # `source_numbers` further on. NULL: vectors do not do it.
+    int32_t* lanes
+    Py_ssize_t positions, source_numbers
+    Py_ssize_t[FEW_PICKED] bases
     double[8] scale_vector     # the scale in all lanes of the widest vector
     double[8] half_vector      # and 0.5
     const void* scaled         # the scale; NULL if it is 1
@@ -292,6 +299,41 @@ cdef inline void pick(const real* src, Py_ssize_t src_step, real* dst, Py_ssize_
                 dst[x * dst_step + c] = src[x * src_step + c]
 
 
+cdef inline Py_ssize_t picked_lanes(Sweep* s) noexcept nogil:
+    """How many lanes a table for `pick_vectors` has; 0 where vectors cannot pick: their pixels lie too far apart."""
+    cdef Py_ssize_t each = VECTOR_BYTES // 4, channels = s.cell // s.size
+    if (not SHUFFLES or s.picks == NULL or s.wide or s.stride_x > 1 or channels > FEW_PICKED
+            or ((each + channels - 2) // channels + 1) * s.channels > 2 * each):
+        return 0
+    s.positions = 3 if channels == 3 else 1
+    return s.parts * s.positions * each
+
+
+cdef inline void plan_picking(Sweep* s) noexcept nogil:
+    cdef Py_ssize_t each = VECTOR_BYTES // 4, channels = s.cell // s.size, part, p, lane, n
+    s.source_numbers = s.positions * each // channels * s.channels
+    for p in range(s.positions):
+        s.bases[p] = p * each // channels * s.channels
+        for part in range(s.parts):
+            for lane in range(each):
+                n = p * each + lane
+                s.lanes[(part * s.positions + p) * each + lane] = <int32_t>(
+                    n // channels * s.channels + s.picks[part * channels + n % channels] - s.bases[p])
+
+
+cdef inline void pick_vectors(const Sweep* s, const float* src, const int32_t* lanes, char* out,
+                              Py_ssize_t nbytes) noexcept nogil:
+    """Pixels with their channels picked, in whole vectors; up to two vectors are read from the last one on."""
+    cdef Py_ssize_t p = 0, each = VECTOR_BYTES // 4, n
+    for n in range((nbytes + VECTOR_BYTES - 1) // VECTOR_BYTES):
+        (<vf32*>(out + n * VECTOR_BYTES))[0] = shuffle_f32((<const vf32*>(src + s.bases[p]))[0],
+                                                           (<const vf32*>(src + s.bases[p]))[1], lanes + p * each)
+        p += 1
+        if p == s.positions:
+            p = 0
+            src += s.source_numbers
+
+
 cdef inline void read_parts(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
     """A row of the ring: parts and phases of a source row, or the source row itself."""
     cdef Py_ssize_t part, phase, count, channels = s.cell // s.size
@@ -302,6 +344,10 @@ cdef inline void read_parts(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixel
     if plain:
         return
     for part in range(s.parts):
+        if s.lanes != NULL:
+            pick_vectors(s, <const float*>s.unpicked, s.lanes + part * s.positions * (VECTOR_BYTES // 4),
+                         dst + part * s.part_step, pixels * s.cell)
+            continue
         picks = NULL
         if s.picks != NULL:
             picks = s.picks + part * channels
@@ -405,8 +451,10 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
     cdef char* dst
     cdef int status = -1
     cdef Py_ssize_t unpicked = 1 if s.picks == NULL and s.stride_x == 1 else row_bytes(s.span * s.pixel)
+    cdef Py_ssize_t lanes = picked_lanes(s)
     cdef char* memory = scratch(lined(slots * s.ring_step) + lined(s.together * s.line_step) + lined(pointers)
-                                + lined(indices) + lined(gathered) + lined(narrowed) + lined(unpicked))
+                                + lined(indices) + lined(gathered) + lined(narrowed) + lined(unpicked)
+                                + lined(lanes * <Py_ssize_t>sizeof(int32_t)))
     cdef char* left = memory
     cdef char* ring
     cdef char* lines
@@ -419,6 +467,10 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
         s.gathered = take(&left, gathered)
         s.narrowed = take(&left, narrowed)
         s.unpicked = take(&left, unpicked)
+        s.lanes = NULL
+        if lanes:
+            s.lanes = <int32_t*>take(&left, lanes * <Py_ssize_t>sizeof(int32_t))
+            plan_picking(s)
         status = 0
         while x0 < s.out_width:
             x1 = strip_end(s, x0)

@@ -1094,3 +1094,25 @@ def test_empty_images_have_empty_results(build, shape):
     if 0 not in shape[-3:]:
         assert imfilt.conv2d(image, W).shape == (0, 3, 4, 6)
         assert imfilt.pointwise_conv2d(image, P).shape == (*front, 6)
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3, 4])
+@pytest.mark.parametrize("made", [1, 2, 3, 4])
+def test_few_channels_are_picked_by_vectors(build, taken, made):
+    """Of single precision, without fused products: the same bits from every build; of doubles, where they are right."""
+    rng = np.random.default_rng(taken * 5 + made)
+    weight, bias = rng.standard_normal((made, taken, 2, 3)), rng.standard_normal(made)
+    for width in (3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 18, 31, 33, 48, 50, 100, 2000):
+        image = rng.random((5, width, taken))
+        with plan.watched() as steps:
+            got = imfilt.conv2d(image.astype(np.float32), weight, bias, padding=1, mode="wrap")
+        assert [step.loop for step in steps] == ["direct"]
+        one = imfilt.conv2d(image, weight, bias, padding=1, mode="wrap")
+        assert_within(got, one, 1e-5, f"{width}")
+        before = isa.active
+        isa.use("numpy")
+        try:
+            want = imfilt.conv2d(image.astype(np.float32), weight, bias, padding=1, mode="wrap")
+        finally:
+            isa.use(before)
+        assert_same_bits(got, want, f"{width}")

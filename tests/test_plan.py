@@ -75,7 +75,7 @@ def test_several_lines_at_a_time_are_for_taps_that_lie_close_together():
     """The loop for them visits every place in the frame: most of it, far apart, would be holes."""
 
     def many(dilation):
-        return standard._kernel(np.ones((1, 1, 5, 5)), None, (1, 1), dilation, 1, (0, 0), False).stages[0].many
+        return standard._kernel(np.ones((1, 1, 5, 5)), None, (1, 1), dilation, 1, (0, 0), False, True).stages[0].many
 
     assert many((1, 1))
     assert not many((30, 30))

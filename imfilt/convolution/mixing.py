@@ -16,6 +16,7 @@ from imfilt.convolution.direct import NONE
 from imfilt.convolution.separable import indices, taps
 
 VECTOR = 16  # numbers of the widest vector; so that every build of the core goes the same way
+FEW = 4  # channels, and taps
 MANY = 12  # taps from which several lines are made at a time (measured)
 
 
@@ -30,7 +31,7 @@ def of_groups(weight, groups):
     return weight.reshape(groups, made // groups, taken, tall, wide).transpose(3, 4, 0, 2, 1)
 
 
-def stage(sets, bias, channels, frame, same_bits=False):
+def stage(sets, bias, channels, frame, same_bits=False, wide=True):
     """The stage of these sets: channel by channel in vectors of the result, or by mixing.
 
     Parameters
@@ -45,6 +46,8 @@ def stage(sets, bias, channels, frame, same_bits=False):
         rows, columns, top, left, stride and up of the stage.
     same_bits : bool
         Do not mix, whatever that gains: the loop that mixes may use fused multiply-add.
+    wide : bool
+        Whether it is computed in double precision, or may be.
     """
     groups, taken, made = next(one[0][2].shape for one in sets if one)
     most = max(map(len, sets))
@@ -52,9 +55,19 @@ def stage(sets, bias, channels, frame, same_bits=False):
     # one, whose vectors are not full unless a group makes enough channels.
     direct = 2 * most * taken * groups * made / VECTOR + (taken * groups * made if taken > 1 else 0)
     mixed = most * taken * groups * -(-made // VECTOR) + groups * made / 4
-    if same_bits or (groups * taken == 1 and made == 1) or (groups > 1 and direct <= mixed):
+    few = _are_few(sets, taken, made, frame, wide) if groups == 1 else direct <= mixed
+    if same_bits or few:
         return _direct(sets, bias, channels, frame)
     return _mixed(sets, bias, groups, taken, made, frame)
+
+
+def _are_few(sets, taken, made, frame, wide):
+    """Channels so few that most of a vector of those of one pixel would be empty (measured)."""
+    if taken == made == 1:
+        return True
+    if len(sets) > 1 or frame["stride"] != (1, 1) or len(sets[0]) < FEW:
+        return False
+    return made == 1 or (max(taken, made) <= FEW and not wide)
 
 
 def direct_arrays(sets, bias, channels):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imfilt import shapes
-from imfilt._engine import checks
+from imfilt._engine import checks, plan
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel
 from imfilt._engine.recall import recalled
@@ -88,16 +88,18 @@ def conv2d(
     >>> imfilt.conv2d(np.ones((8, 9, 3)), np.ones((16, 3, 3, 3)), padding="same").shape
     (8, 9, 16)
     """
-    array, call = _call(image, (weight, bias), stride, padding, dilation, groups, channel_axis)
+    result = out.dtype if isinstance(out, np.ndarray) else dtype
+    array, call = _call(image, (weight, bias), stride, padding, dilation, groups, result, channel_axis)
     return apply_channels(call, array, mode, cval, dtype, out)
 
 
 @recalled
-def _call(image, arrays, stride, padding, dilation, groups, axis):
+def _call(image, arrays, stride, padding, dilation, groups, result, axis):
     array, axis = checks.as_image(image, axis, True)
     weight, bias = arrays
     weights = checks.weight(weight, "weight", "(C_out, C_in / groups, kH, kW)")
-    return array, channels_call(array.shape, axis, weights, bias, stride, padding, dilation, groups)
+    wide = plan.is_wide(array.dtype, checks.result_type(result, None, array.dtype))
+    return array, channels_call(array.shape, axis, weights, bias, stride, padding, dilation, groups, wide=wide)
 
 
 def apply_channels(call, array, mode, cval, dtype, out):
@@ -108,8 +110,8 @@ def apply_channels(call, array, mode, cval, dtype, out):
     )  # fmt: skip
 
 
-def channels_call(shape, axis, weight, bias, stride, padding, dilation, groups, same_bits=False):
-    """What conv2d, depthwise_conv2d and pointwise_conv2d have in common.
+def channels_call(shape, axis, weight, bias, stride, padding, dilation, groups, same_bits=False, wide=True):
+    """What conv2d, depthwise_conv2d and pointwise_conv2d have in common; `same_bits`, `wide`: see `mixing.stage`.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def channels_call(shape, axis, weight, bias, stride, padding, dilation, groups, 
     """
     stride, dilation, groups, corner, size = _geometry(shape, axis, weight.shape, stride, padding, dilation, groups)
     bias = checks.bias(bias, weight.shape[0])
-    kernel = kept.get(_kernel, (weight, bias), stride, dilation, groups, corner, same_bits)
+    kernel = kept.get(_kernel, (weight, bias), stride, dilation, groups, corner, same_bits, wide)
     return kernel, axis, size, weight.shape[0]
 
 
@@ -152,9 +154,10 @@ def frame_of(weight, stride, dilation, corner):
     return {"rows": rows, "columns": columns, "top": corner[0], "left": corner[1], "stride": stride, "up": (1, 1)}
 
 
-def _kernel(weight, bias, stride, dilation, groups, corner, same_bits):
+def _kernel(weight, bias, stride, dilation, groups, corner, same_bits, wide):
     frame = frame_of(weight, stride, dilation, corner)
-    stage = mixing.stage([taps_of(weight, dilation, groups)], bias, weight.shape[1] * groups, frame, same_bits)
+    sets = [taps_of(weight, dilation, groups)]
+    stage = mixing.stage(sets, bias, weight.shape[1] * groups, frame, same_bits, wide)
     (top, left), (rows, columns) = corner, (frame["rows"], frame["columns"])
     return Kernel(
         (stage,), halo=(top, rows - 1 - top, left, columns - 1 - left),
