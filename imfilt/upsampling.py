@@ -371,15 +371,28 @@ def _gathered(image, arrays, factor, axis):
 
 
 def _shuffle(dimensions, axis, sizes, apart, together):
-    """Axes, by their letters, taken apart, put into another order and together again: two shapes and the order."""
+    """Axes, by their letters, taken apart, put in another order and together again: shapes, order, what to copy."""
     letters = list("nhw"[4 - dimensions :])
     letters.insert(axis, "c")
     before = "".join(apart.get(one, one) for one in letters)
     after = [together.get(one, one) for one in letters]
     split, order = [sizes[one] for one in before], [before.index(one) for one in "".join(after)]
-    return split, order, [math.prod(sizes[one] for one in group) for group in after]
+    # NumPy copies planes of one (i, j) up to three times as fast, unless channels of the result lie side by side.
+    every = [slice(None)] * len(order)
+    planes = [every]
+    if "c" in together or sizes["c"] == 1:
+        at = ["".join(after).index(one) for one in "ij"]
+        planes = [every.copy() for _ in range(sizes["i"] * sizes["j"])]
+        for plane, place in zip(planes, np.ndindex(sizes["i"], sizes["j"]), strict=True):
+            for axis, index in zip(at, place, strict=True):
+                plane[axis] = index
+    return split, order, [tuple(one) for one in planes], [math.prod(sizes[one] for one in group) for group in after]
 
 
 def _shuffled(array, axes):
-    split, order, shape = axes
-    return np.array(array.reshape(split).transpose(order), order="C").reshape(shape)
+    split, order, planes, shape = axes
+    source = array.reshape(split).transpose(order)
+    result = np.empty(source.shape, array.dtype)
+    for plane in planes:
+        result[plane] = source[plane]
+    return result.reshape(shape)
