@@ -73,9 +73,9 @@ def apply(
     target = out
     if out is None:
         target = np.empty(known.shape, known.result)
-    elif not (known.native and out.flags.carray) or _may_overlap(out, image):
+    elif not (known.native and out.flags.carray) or checks.may_overlap(out, image):
         checks.out_shape(out, known.shape)
-        if not _fits(out, axis, channels is not None) or _may_overlap(out, image):
+        if not _fits(out, axis, channels is not None) or checks.may_overlap(out, image):
             target = np.empty(known.shape, known.result)
     if known.once is not None:
         loop, rest = known.once
@@ -153,13 +153,6 @@ def _checked(
         if step.loop != "fft" and step.cost <= plan.SERIAL_NS and len(step.bands) == 1:
             once = step.loop, (step.frame, *step.taps, *step.bands[0])
     return array, Call(steps, axis, shape, result, size, cval, native, empty, counted, lasting, once)
-
-
-def _may_overlap(out, image):
-    """Whether their memory may be the same; arrays with memory of their own know without looking."""
-    if out.base is None and image.base is None and out.flags.owndata:
-        return out is image
-    return np.may_share_memory(out, image)
 
 
 def _plane_shape(shape, axis):

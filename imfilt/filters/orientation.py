@@ -115,6 +115,9 @@ def _polar(first, second, diagonal, factor):
             if part is not made:
                 part[...] = made
 
+    if first.size * NUMBER_NS <= plan.SERIAL_NS:
+        work(0, len(first))
+        return
     rows = max(1, BAND_NUMBERS // max(1, first[:1].size))
     bands = [(y, min(y + rows, len(first))) for y in range(0, len(first), rows)]
-    threads.run(work, bands, threads.count() if first.size * NUMBER_NS > plan.SERIAL_NS else 1)
+    threads.run(work, bands, threads.count())
