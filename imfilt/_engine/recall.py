@@ -12,9 +12,9 @@ def recalled(find):
     Parameters
     ----------
     find : callable
-        (array, axis, arrays, *parameters) -> anything that depends on the shape and the dtype of the image, on
-        the contents of `arrays` (weights, or None), and on the parameters, the last of which is channel_axis.
-        Checks all of them.
+        (image, arrays, *parameters) -> (the image as an array, what was found). That depends on the shape and the
+        dtype of the image, on the contents of `arrays` (weights, or None) and on the parameters, and on nothing
+        else. Checks all of them.
 
     Returns
     -------

@@ -50,12 +50,14 @@ def stage(sets, bias, channels, frame, same_bits=False, wide=True):
         Whether it is computed in double precision, or may be.
     """
     groups, taken, made = next(one[0][2].shape for one in sets if one)
-    most = max(map(len, sets))
-    # Vector operations for a pixel, roughly: direct has two for a tap and picks channels first; mixing has
-    # one, whose vectors are not full unless a group makes enough channels.
-    direct = 2 * most * taken * groups * made / VECTOR + (taken * groups * made if taken > 1 else 0)
-    mixed = most * taken * groups * -(-made // VECTOR) + groups * made / 4
-    few = _are_few(sets, taken, made, frame, wide) if groups == 1 else direct <= mixed
+    if groups == 1:
+        few = _are_few(sets, taken, made, frame, wide)
+    else:
+        most = max(map(len, sets))
+        # Vector operations for a pixel, roughly: direct has two for a tap and picks channels first; mixing has
+        # one, whose vectors are not full unless a group makes enough channels.
+        direct = 2 * most * taken * groups * made / VECTOR + (taken * groups * made if taken > 1 else 0)
+        few = direct <= most * taken * groups * -(-made // VECTOR) + groups * made / 4
     if same_bits or few:
         return _direct(sets, bias, channels, frame)
     return _mixed(sets, bias, groups, taken, made, frame)
