@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imfilt._engine import checks, plan
+from imfilt._engine import checks, frequencies, plan
 from imfilt._engine.run import apply
 from imfilt.convolution.direct import direct_kernel
 from imfilt.convolution.single import convolve, correlate, ways_for
@@ -15,7 +15,6 @@ from imfilt.filters._text import fill
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
-LAPLACIAN = np.array([[0.0, -1.0, 0.0], [-1.0, 4.0, -1.0], [0.0, -1.0, 0.0]])
 NO_ZERO = 1e-12  # scikit-image's: added to what is divided by
 # A transform of numbers up to 1 leaves about 2**-52 of a frequency that is not there.
 NOTHING = 4 * 2.0**-52
@@ -111,19 +110,23 @@ def wiener(
     rows, columns, _ = checks.plane(array.shape, axis)
     spectrum = rows, columns // 2 + 1 if is_real else columns
     psf = checks.response(psf, "psf", spectrum)
-    reg = LAPLACIAN if reg is None else checks.response(reg, "reg", spectrum)
+    if reg is not None:
+        reg = checks.response(reg, "reg", spectrum)
     balance = checks.not_negative(balance, "balance")
 
     restored = np.empty(array.shape, real)
     if array.size:
-        forward, back = (np.fft.rfft2, np.fft.irfft2) if is_real else (np.fft.fft2, np.fft.ifft2)
+        along, back = (np.fft.rfft, np.fft.irfft) if is_real else (np.fft.fft, np.fft.ifft)
         with np.errstate(all="ignore"):  # NaN and infinity go where they go
-            blur, rough = _transfer(psf, (rows, columns), forward), _transfer(reg, (rows, columns), forward)
-            inverse = _inverse(blur, rough, balance)
-            for source, target in zip(_planes(array, axis), _planes(restored, axis), strict=True):
-                seen = forward(_numbers(source, None, np.dtype(np.float64), preserve_range))
-                seen *= inverse
-                target[...] = back(seen, (rows, columns)).real
+            size = rows, columns
+            blur = frequencies.Response(psf, size, along)
+            rough = frequencies.Laplacian(size) if reg is None else frequencies.Response(reg, size, along)
+
+            def each(x0, x1):
+                return _divider(blur.block(x0, x1), rough.block(x0, x1), balance, NOTHING * blur.most)
+
+            planes = [_numbers(one, None, np.dtype(np.float64), preserve_range) for one in _planes(array, axis)]
+            frequencies.change(planes, _planes(restored, axis), along, back, each)
     return _result(restored, axis, result, out, clip, preserve_range)
 
 
@@ -236,21 +239,17 @@ def _planes(array, axis):
     return [array] if axis is None else np.moveaxis(array, axis, 0)
 
 
-def _transfer(response, size, forward):
-    """The transfer function of an impulse response about its centre, folded into the image; or one that was given."""
-    if response.dtype.kind == "c":
-        return response
-    plane = np.zeros(size)
-    places = ((np.arange(n) - n // 2) % period for n, period in zip(response.shape, size, strict=True))
-    np.add.at(plane, np.ix_(*places), response)
-    return forward(plane)
+def _divider(blur, rough, balance, nothing):
+    """What divides a spectrum in place; 0 where blur and regularisation both leave nothing but rounding."""
+    power = blur.real**2 + blur.imag**2
+    power += balance * (rough.real**2 + rough.imag**2 if rough.dtype.kind == "c" else rough**2)
+    power[~(power > nothing**2)] = np.inf
+    inverse = np.conj(blur) / power
 
+    def divide(spectrum):
+        spectrum *= inverse
 
-def _inverse(blur, rough, balance):
-    """What a spectrum is multiplied by; 0 where blur and regularisation both leave nothing but rounding."""
-    power = np.abs(blur) ** 2 + balance * np.abs(rough) ** 2
-    known = power > (NOTHING * np.abs(blur).max()) ** 2
-    return np.divide(np.conj(blur), power, out=np.zeros_like(blur), where=known)
+    return divide
 
 
 def _iterate(seen, psf, num_iter, least, axis):

@@ -391,7 +391,7 @@ WRONG_RICHARDSON_LUCY = [
 @pytest.fixture
 def no_work(monkeypatch):
     """Fails a test that goes on after the checks."""
-    for name in ("_inverse", "_iterate"):
+    for name in ("_divider", "_iterate"):
         monkeypatch.setattr(f"imfilt.deconvolution.{name}", None)
 
 
