@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from imfilt import kernels
 from imfilt._engine import checks, isa, plan, threads
-from imfilt._engine.run import apply
+from imfilt._engine.run import apply, single_step
 from imfilt.filters._text import fill
 from imfilt.filters.edges import CROSS, GAINS, cross_kernel, derivative_kernel
 
@@ -89,22 +90,54 @@ def gradient(
         "mode": mode, "cval": cval, "weights": weights, "alpha": alpha, "channel_axis": axis,
         "rescale": not preserve_range, "dtype": dtype,
     }  # fmt: skip
+    diagonal = operator == "roberts"
+    # The sum and the difference of diagonal derivatives are longer than they are.
+    factor = (1.0 if gain == "unit" else math.sqrt(0.5)) * (math.sqrt(0.5) if diagonal else 1.0)
+    made = _together((second, first), array, outs, options, diagonal, factor)
+    if made is not None:
+        return made
     magnitude, orientation = (
         apply(kernel, array, out=one, **options) for kernel, one in zip((second, first), outs, strict=True)
     )
     views = (one if axis is None else np.moveaxis(one, axis, -1) for one in (orientation, magnitude))
     a, b = (one[..., :-1] if alpha else one for one in views)
-    _polar(a, b, operator == "roberts", 1.0 if gain == "unit" else math.sqrt(0.5))
+    _polar(a, b, diagonal, factor)
     return magnitude, orientation
+
+
+def _together(kernels, array, outs, options, diagonal, factor):
+    """Both results in bands of rows, in cache from their derivatives to the end; None where that cannot be."""
+    options = dict(options)
+    if options.pop("weights") is not None or options.pop("alpha") or array.size < BAND_NUMBERS:
+        return None
+    steps, results = zip(
+        *(single_step(kernel, array, out=one, **options) for kernel, one in zip(kernels, outs, strict=True)),
+        strict=True,
+    )
+    if None in steps or any(one.dtype.itemsize < 4 or not one.flags.carray for one in results):
+        return None
+    if results[0].dtype != results[1].dtype:
+        return None
+    steps = [replace(step, frame=step.frame._replace(streamed=False)) for step in steps]
+    loops = [getattr(isa.core, step.loop) for step in steps]
+    along, down = results
+
+    def work(y0, y1):
+        for loop, step, result in zip(loops, steps, results, strict=True):
+            loop(array, result, step.frame, *step.taps, y0, y1)
+        isa.core.polar(down[y0:y1], along[y0:y1], diagonal, factor)
+
+    rows = max(1, BAND_NUMBERS // array[:1].size)
+    bands = [(y, min(y + rows, len(array))) for y in range(0, len(array), rows)]
+    threads.run(work, bands, threads.count())
+    return along, down
 
 
 def _polar(first, second, diagonal, factor):
     """In place: a derivative down becomes the angle, one along the length times a factor.
 
-    Diagonal ones are those to the lower right and to the lower left, whose sum and difference are longer than they are.
+    Diagonal ones are those to the lower right and to the lower left.
     """
-    if diagonal:
-        factor *= math.sqrt(0.5)
     real = np.promote_types(first.dtype, np.float32)
 
     def work(y0, y1):
