@@ -91,7 +91,13 @@ def extension(name, source, flags):
         define_macros=[INLINE] + ([] if name == source else [tuple(init.split("="))]),
         extra_compile_args=[*FLAGS, *flags],
         extra_link_args=SMALL,
-        depends=["imfilt/_simd.h", "imfilt/_rows.pxd", "imfilt/_pixels.pxd", "imfilt/_sweep.pxd"],
+        depends=[
+            "imfilt/_simd.h",
+            "imfilt/_rows.pxd",
+            "imfilt/_pixels.pxd",
+            "imfilt/_sweep.pxd",
+            "imfilt/_straight.pxd",
+        ],
     )
 
 

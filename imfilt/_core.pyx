@@ -14,10 +14,10 @@ from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (add_rows, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
+from imfilt._rows cimport (add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
                            DENSE_VECTORS, even_rows, FEW, fir_rows,
-                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, periodic_rows,
-                           reciprocal, scaled_bytes, scaled_sum, shuffle_f32, SHUFFLES, slide, SMALL_TILE, sobel_rows,
+                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, periodic_rows, put,
+                           reciprocal, scaled_bytes, scaled_sum, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows,
                            STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile,
                            TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_rows, widen_bytes, window_levels,
                            window_sums)
@@ -25,10 +25,13 @@ from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT,
                             make_line, padded, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch,
                             spread, steps_once, stream_bytes, Sweep, sweep, take)
 
+from imfilt._straight cimport BOTH, CROSSED, DENSE, goes_straight, picture, plan_moves, Straight, straight, straight_line, straight_row, STRAIGHT_TAPS, widened
+
 cnp.import_array()
 
 cdef enum:
     IN_PLACE_BYTES = 8192  # a row this long is worth strips of their own at its ends (measured)
+    WIDENED_TAPS = 6
     WORTH_ASKING = 5       # taps: with fewer, to ask for the next row takes longer than to wait for it (measured)
 
 
@@ -75,6 +78,25 @@ cdef void a_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst
 
 cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
     return sweep(s, work, load, begin, make)
+
+
+cdef int may_go_straight(Straight* k, const Sweep* s, cnp.ndarray src):
+    return goes_straight(k, s, src)
+
+
+cdef int went_straight(Straight* k, Sweep* s, straight_line line) noexcept nogil:
+    return straight(k, s, line)
+
+
+cdef void outside_sum(const Sweep* s, Py_ssize_t count, int parity, const vec* weights, vec* out) noexcept nogil:
+    """The weighted sum of a column of the constant."""
+    cdef double[8] constant
+    cdef const char *rows[STRAIGHT_TAPS]
+    cdef Py_ssize_t t
+    for t in range(count):
+        rows[t] = <const char*>constant
+    spread(&s.cval, 1, <vec*>constant)
+    any_sum(rows, 0, count, weights, parity, NULL, False, <char*>out, 1)
 
 
 cdef extern from "_simd.h" nogil:
@@ -144,6 +166,74 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
                 take_apart(k.whole + i * k.whole_step + p * s.pixel, s.stride_x * s.channels,
                            k.middle + ((r * k.phases + p) * s.block + i) * k.middle_step, s.channels, pixels,
                            <const vec*>s.scale_vector)
+
+
+cdef bint separable_straight(const Straight* k, const picture** rows, vec* out, bint stream) noexcept nogil:
+    cdef vec none = (<const vec*>k.scale)[0] - (<const vec*>k.scale)[0]
+    if k.tall == 3 and k.down > 0 and k.along > 0:  # constants, so that the compiler unrolls
+        return straight_row(k, rows, CROSSED, 3, 3, 1, 1, <char*>out, stream, none)
+    if k.tall == 3 and k.down > 0:
+        return straight_row(k, rows, CROSSED, 3, 3, 1, -1, <char*>out, stream, none)
+    if k.tall == 3:
+        return straight_row(k, rows, CROSSED, 3, 3, -1, 1, <char*>out, stream, none)
+    if k.tall == 5 and k.down > 0 and k.along > 0:
+        return straight_row(k, rows, CROSSED, 5, 5, 1, 1, <char*>out, stream, none)
+    if k.tall == 5 and k.down > 0:
+        return straight_row(k, rows, CROSSED, 5, 5, 1, -1, <char*>out, stream, none)
+    if k.tall == 5:
+        return straight_row(k, rows, CROSSED, 5, 5, -1, 1, <char*>out, stream, none)
+    if k.tall == 4:
+        return straight_row(k, rows, CROSSED, 4, 4, 0, 0, <char*>out, stream, none)
+    if SHUFFLES > 1 and k.tall == 7:
+        return straight_row(k, rows, CROSSED, 7, 7, 1, 1, <char*>out, stream, none)
+    if SHUFFLES > 1:
+        return straight_row(k, rows, CROSSED, 9, 9, 1, 1, <char*>out, stream, none)
+    return True
+
+
+cdef inline int direction(const Py_ssize_t* places, Py_ssize_t count) noexcept nogil:
+    """1 if taps lie side by side from the first place on, -1 if they do up to it from the last, else 0."""
+    cdef Py_ssize_t t
+    cdef bint on = True, back = True
+    for t in range(count):
+        on = on and places[t] == t
+        back = back and places[t] == count - 1 - t
+    return 1 if on else -1 if back else 0
+
+
+cdef inline bint is_crossed(const Separable* k, const Sweep* s, Py_ssize_t columns, Py_ssize_t rows) noexcept nogil:
+    """Whether there is a loop without scratch for the only term."""
+    cdef int down = parity(k.column, columns), along = k.parity, to = direction(k.along, rows)
+    if columns != rows or columns != s.rows or rows != s.columns or s.left != rows // 2 or not direction(k.down, columns) or to == 0:
+        return False
+    if down == 0 and along == 0:
+        return columns == 4 and to > 0 and direction(k.down, columns) > 0
+    if down > 0 and along > 0:
+        return columns == 3 or columns == 5 or (SHUFFLES > 1 and (columns == 7 or columns == 9))
+    return (columns == 3 or columns == 5) and down + along == 0 and down != 0 and (along > 0 or to < 0)
+
+
+cdef inline int separable_straightly(Straight* b, const Separable* k, Sweep* s, const double* row) noexcept nogil:
+    cdef straight_line line
+    b.tall, b.wide, b.down, b.along = s.rows, s.columns, parity(k.column, s.rows), k.parity
+    b.upwards = direction(k.down, s.rows) < 0
+    plan_moves(b)
+    if s.wide:
+        to_lanes(k.column, s.rows, <vf64*>b.column_weights)
+        to_lanes(row, s.columns, <vf64*>b.row_weights)
+        outside_sum(s, s.rows, b.down, <const vf64*>b.column_weights, <vf64*>b.outside)
+        line = <straight_line>separable_straight[double, vf64]
+    else:
+        to_lanes(k.column, s.rows, <vf32*>b.column_weights)
+        to_lanes(row, s.columns, <vf32*>b.row_weights)
+        outside_sum(s, s.rows, b.down, <const vf32*>b.column_weights, <vf32*>b.outside)
+        if s.itemsize == 1:
+            line = <straight_line>separable_straight[uint8_t, vf32]
+        elif s.itemsize == 2:
+            line = <straight_line>separable_straight[uint16_t, vf32]
+        else:
+            line = <straight_line>separable_straight[float, vf32]
+    return went_straight(b, s, line)
 
 
 cdef inline void find_sources(Separable* k, Py_ssize_t i) noexcept nogil:
@@ -237,6 +327,7 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef const double* given
     cdef char* memory
     cdef char* left
+    cdef Straight b
     opened(&s, src, dst, frame, y0, y1)
     same_channels(&s)
     k.terms = cnp.PyArray_SIZE(tall) - 1
@@ -260,7 +351,11 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     k.parity = parity(given, rows)
     s.in_place = (s.stride_x == 1 and s.packed and kind_of(src) == b"f" and s.itemsize == s.size
                   and s.width * s.pixel >= IN_PLACE_BYTES)
-    small = is_small(&k, &s, given, src)
+    if SHUFFLES and k.terms == 1 and is_crossed(&k, &s, columns, rows) and may_go_straight(&b, &s, src):
+        if separable_straightly(&b, &k, &s, given) < 0:
+            raise MemoryError("imfilt: no memory for the rows of a strip")
+        return
+    small = not SHUFFLES and is_small(&k, &s, given, src)
     if small:
         s.pixel = s.channels
         s.read = copy_bytes
@@ -292,7 +387,7 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             k.parities = <int*>take(&left, k.terms * <Py_ssize_t>sizeof(int))
             for t in range(k.terms):
                 k.parities[t] = parity(given + k.wide[t], k.wide[t + 1] - k.wide[t])
-            if small:
+            if not SHUFFLES and small:
                 for t in range(columns):
                     k.small[t] = <int16_t>k.column[t]
                 for t in range(rows):
@@ -590,6 +685,38 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
         norm_row(k.smoothed, k.spare, half, scale, False, <char*>out, nbytes)
 
 
+cdef bint gradient_straight(const Straight* k, const picture** rows, vec* out, bint stream) noexcept nogil:
+    cdef vec none = (<const vec*>k.half)[0] - (<const vec*>k.half)[0]
+    if k.tall == 3:  # constants, so that the compiler unrolls
+        return straight_row(k, rows, BOTH, 3, 3, 1, 1, <char*>out, stream, none)
+    return straight_row(k, rows, BOTH, 5, 5, 1, 1, <char*>out, stream, none)
+
+
+cdef inline int gradient_straightly(Straight* b, Sweep* s, const double* smooth, const double* difference) noexcept nogil:
+    """Rows y0 ... y1, up to one where a square leaves the safe range, which becomes y0."""
+    cdef straight_line line
+    b.tall = b.wide = s.rows
+    plan_moves(b)
+    if s.wide:
+        to_lanes(smooth, s.rows, <vf64*>b.column_weights)
+        to_lanes(difference, s.rows, <vf64*>b.row_weights)
+        outside_sum(s, s.rows, 1, <const vf64*>b.column_weights, <vf64*>b.outside)
+        outside_sum(s, s.rows, -1, <const vf64*>b.row_weights, <vf64*>b.outside + 1)
+        line = <straight_line>gradient_straight[double, vf64]
+    else:
+        to_lanes(smooth, s.rows, <vf32*>b.column_weights)
+        to_lanes(difference, s.rows, <vf32*>b.row_weights)
+        outside_sum(s, s.rows, 1, <const vf32*>b.column_weights, <vf32*>b.outside)
+        outside_sum(s, s.rows, -1, <const vf32*>b.row_weights, <vf32*>b.outside + 1)
+        if s.itemsize == 1:
+            line = <straight_line>gradient_straight[uint8_t, vf32]
+        elif s.itemsize == 2:
+            line = <straight_line>gradient_straight[uint16_t, vf32]
+        else:
+            line = <straight_line>gradient_straight[float, vf32]
+    return went_straight(b, s, line)
+
+
 def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
              cnp.ndarray smooth not None, cnp.ndarray difference not None,
              Py_ssize_t y0, Py_ssize_t y1, /):
@@ -599,6 +726,7 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     """
     cdef Sweep s
     cdef Gradient k
+    cdef Straight b
     cdef int status = -1
     cdef char* memory
     cdef char* left
@@ -610,6 +738,11 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         raise ValueError("core: gradient needs an even and an odd kernel of one length")
     if s.stride_x != 1 or s.stride_y != 1 or s.up_x != 1 or s.up_y != 1:
         raise ValueError("core: gradient has no steps")
+    if SHUFFLES > 1 and s.rows <= 5 and s.left == s.rows // 2 and may_go_straight(&b, &s, src):
+        if gradient_straightly(&b, &s, even, odd) < 0:
+            raise MemoryError("imfilt: no memory for the rows of a strip")
+        if s.y0 == s.y1:
+            return
     with nogil:
         k.radius = s.rows // 2
         memory = scratch(2 * lined(s.rows * VECTOR_BYTES) + 3 * lined(s.line_step)
@@ -759,6 +892,127 @@ cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real u
             wanted[i + n * s.columns] |= 1 << n
 
 
+cdef void direct_sum(const char** at, Py_ssize_t count, const vec* weights, const vec* scale, bint stream, char* out,
+                     const char* ahead, Py_ssize_t nbytes) noexcept nogil:
+    fir_rows(at, 0, 1, count, weights, 0, scale, stream, out, 0, ahead, nbytes)
+
+
+cdef inline void tap_sums(const picture** at, Py_ssize_t x, Py_ssize_t count, const vec* weights, vec scale, bint stream,
+                          char* out, Py_ssize_t width) noexcept nogil:
+    """plain_sum of numbers of any type, `width` vectors from number x on."""
+    cdef Py_ssize_t t, i, lanes = VECTOR_BYTES // (4 if vec is vf32 else 8)
+    cdef vec[4] s
+    for t in range(count):
+        for i in range(width):
+            if t == 0:
+                s[i] = widened(at[0] + x + i * lanes, scale) * weights[0]
+            else:
+                s[i] = s[i] + widened(at[t] + x + i * lanes, scale) * weights[t]
+    for i in range(width):
+        put(<vec*>out + i, s[i] * scale, stream)
+
+
+cdef bint direct_straight(const Straight* b, const picture** rows, vec* out, bint stream) noexcept nogil:
+    """A line from rows of the image: what needs no pixel outside, then the first and the last vector."""
+    cdef Direct* k = <Direct*>b.work
+    cdef Py_ssize_t lanes = VECTOR_BYTES // (4 if vec is vf32 else 8), size = 4 if vec is vf32 else 8
+    cdef Py_ssize_t t, at, words = size // 4, last = b.numbers - lanes, end = last - b.after
+    cdef Py_ssize_t x = (VECTOR_BYTES - <Py_ssize_t>(<size_t>out % VECTOR_BYTES)) // size  # aligned from here on
+    cdef const vec* weights = <const vec*>k.weights
+    cdef const picture** taps = <const picture**>k.at
+    cdef const picture* row
+    cdef vec outside = (<const vec*>b.outside)[0], scale = (<const vec*>b.scale)[0]
+    cdef vec first_sum = outside, last_sum = outside, value, other
+    if x < b.before:
+        x, stream = b.before, False
+    for t in range(k.count):
+        if k.offsets[3 * t + 2] < 0:
+            taps[t] = <const picture*>k.ones
+            value = other = widened(taps[t], scale)
+        else:
+            row = rows[k.offsets[3 * t]]
+            at = k.offsets[3 * t + 1] * b.channels - b.before
+            taps[t] = row + at
+            value = widened(row + max(at, 0), scale)
+            other = widened(row + last + min(at, 0), scale)
+            if at < 0:
+                value = shuffled(shuffled(widened(row + (last if b.wrapped else 0), scale), outside, b.left), value,
+                                 b.ramp + (lanes + at) * words)
+            elif at > 0:
+                other = shuffled(other, shuffled(widened(row + (0 if b.wrapped else last), scale), outside, b.right),
+                                 b.ramp + at * words)
+        first_sum = value * weights[t] if t == 0 else first_sum + value * weights[t]
+        last_sum = other * weights[t] if t == 0 else last_sum + other * weights[t]
+    while x + 3 * lanes <= end:
+        tap_sums(taps, x, k.count, weights, scale, stream, <char*>out + x * size, 4)
+        x += 4 * lanes
+    while x < end:
+        tap_sums(taps, x, k.count, weights, scale, stream, <char*>out + x * size, 1)
+        x += lanes
+    tap_sums(taps, end, k.count, weights, scale, False, <char*>out + end * size, 1)
+    out[0] = first_sum * scale
+    (<vec*>(<char*>out + last * size))[0] = last_sum * scale
+    return False
+
+
+cdef bint dense_straight(const Straight* b, const picture** rows, vec* out, bint stream) noexcept nogil:
+    return straight_row(b, rows, DENSE, 3, 3, 1, 1, <char*>out, stream, (<const vec*>b.scale)[0])
+
+
+cdef inline int dense_straightly(Straight* b, const Direct* k, Sweep* s) noexcept nogil:
+    cdef straight_line line
+    cdef Py_ssize_t t
+    b.tall = b.wide = 3
+    plan_moves(b)
+    if s.wide:
+        to_lanes(k.given, 9, <vf64*>b.column_weights)
+        for t in range(3):
+            spread(&s.cval, 1, <vf64*>b.outside + t)
+        line = <straight_line>dense_straight[double, vf64]
+    else:
+        to_lanes(k.given, 9, <vf32*>b.column_weights)
+        for t in range(3):
+            spread(&s.cval, 1, <vf32*>b.outside + t)
+        if s.itemsize == 1:
+            line = <straight_line>dense_straight[uint8_t, vf32]
+        elif s.itemsize == 2:
+            line = <straight_line>dense_straight[uint16_t, vf32]
+        else:
+            line = <straight_line>dense_straight[float, vf32]
+    return went_straight(b, s, line)
+
+
+cdef inline void narrow_ones(const Direct* k, const Sweep* s) noexcept nogil:
+    """The row of ones, with numbers as the image has them."""
+    cdef Py_ssize_t i, n = k.line_step // s.size
+    if s.itemsize == 1:
+        memset(k.ones, 1, n)
+    elif s.itemsize == 2:
+        for i in range(n):
+            (<uint16_t*>k.ones)[i] = 1
+
+
+cdef inline bint is_dense(const Direct* k, const Sweep* s) noexcept nogil:
+    """Whether the taps are all places of a square of three, one row after the other."""
+    cdef Py_ssize_t t
+    if k.count != 9 or k.kinds > 1 or k.sets > 1 or s.picks != NULL or s.rows != 3 or s.columns != 3 or s.left != 1:
+        return False
+    for t in range(9):
+        if k.offsets[3 * t] != t // 3 or k.offsets[3 * t + 1] != t % 3 or k.offsets[3 * t + 2] < 0:
+            return False
+    return True
+
+
+cdef inline bint is_plain(const Direct* k, const Sweep* s, bint real_numbers) noexcept nogil:
+    """Whether `direct_straight` does it: one set of taps, each with one weight, on the image as it is.
+
+    Whole numbers are widened for each tap, which is worth it for a few.
+    """
+    return (k.kinds == 1 and k.sets == 1 and s.picks == NULL and s.together == 1
+            and s.width * s.channels >= (2 * VECTOR_BYTES) // s.size + s.columns * s.channels
+            and (real_numbers or k.count <= WIDENED_TAPS))
+
+
 cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n, bint stream, const void* scale,
                             char* out, Py_ssize_t nbytes, Py_ssize_t apart, vec* unused) noexcept nogil:
     """A line under the taps of a set, its pixels `apart` as many bytes as they hold.
@@ -775,8 +1029,8 @@ cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n
         else:
             k.at[t] = rows[tap[0]] + column_at(s, tap[2], tap[1])
     if k.kinds == 1 and not s.in_place:
-        fir_rows(k.at, 0, 1, count, weights, 0, <const vec*>scale, stream, out, 0,
-                 s.ahead if count >= WORTH_ASKING and s.itemsize == s.size else NULL, nbytes)
+        direct_sum(k.at, count, weights, <const vec*>scale, stream, out,
+                   s.ahead if count >= WORTH_ASKING and s.itemsize == s.size else NULL, nbytes)
     else:
         periodic_rows(k.at, count, weights, k.positions, k.begins, k.period, <const vec*>scale,
                       stream and k.period % STREAM_ALIGNMENT == 0 and k.begins[k.positions - 1] % STREAM_ALIGNMENT == 0,
@@ -1014,8 +1268,11 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
     cdef int status = -1
     cdef char* memory
     cdef char* left
-    cdef Py_ssize_t grain
+    cdef Py_ssize_t grain, t
     cdef int shift
+    cdef bint straightly, dense
+    cdef straight_line line
+    cdef Straight b
     opened(&s, src, dst, frame, y0, y1)
     steps_once(&s)
     direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
@@ -1038,11 +1295,35 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
                 raise ValueError("core: several lines at a time have no bias")
         s.together = DENSE_ROWS
     k.fused = fused
+    dense = SHUFFLES > 1 and is_dense(&k, &s)
+    straightly = SHUFFLES and (dense or is_plain(&k, &s, kind_of(src) == b"f")) and may_go_straight(&b, &s, src)
+    if SHUFFLES > 1 and dense and straightly:
+        if dense_straightly(&b, &k, &s) < 0:
+            raise MemoryError("imfilt: no memory for the rows of a strip")
+        return
+    b.work = &k
+    for t in range(k.count if straightly else 0):
+        if k.offsets[3 * t + 2] < 0:
+            s.line_step = row_bytes(b.numbers * s.size)  # of ones
     with nogil:
         memory = scratch(direct_bytes(&k, &s, s.up_x + 1))  # phases, and a line of the result
         left = memory
         if memory != NULL:
-            if s.wide:
+            if SHUFFLES and straightly and s.wide:
+                direct_fill(&k, &s, &left, s.up_x + 1, <double>0)
+                spread(&s.cval, 1, <vf64*>b.outside)
+                status = went_straight(&b, &s, <straight_line>direct_straight[double, vf64])
+            elif SHUFFLES and straightly:
+                direct_fill(&k, &s, &left, s.up_x + 1, <float>0)
+                narrow_ones(&k, &s)
+                spread(&s.cval, 1, <vf32*>b.outside)
+                line = <straight_line>direct_straight[float, vf32]
+                if s.itemsize == 1:
+                    line = <straight_line>direct_straight[uint8_t, vf32]
+                elif s.itemsize == 2:
+                    line = <straight_line>direct_straight[uint16_t, vf32]
+                status = went_straight(&b, &s, line)
+            elif s.wide:
                 direct_fill(&k, &s, &left, s.up_x + 1, <double>0)
                 status = swept(&s, &k, read_parts, NULL, <make_line>direct_line[vf64])
             else:

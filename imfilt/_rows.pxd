@@ -26,7 +26,7 @@ cdef extern from "_simd.h" nogil:
     void store_part_f64(char* out, vf64 a, Py_ssize_t n)
     vf64 splat_f64(const char*)
     bint expected(bint condition)
-    const bint SHUFFLES
+    const int SHUFFLES
     int16_t share(int16_t a, int16_t b)
     Py_ssize_t quotient_bytes(const uint16_t* sums, uint16_t divisor, uint16_t multiplier, int shift, uint8_t* out,
                               Py_ssize_t n)

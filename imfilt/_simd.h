@@ -295,9 +295,9 @@ static inline int16_t share(int16_t a, int16_t b)
 }
 
 /* Lane i of the result is number at[i] of a and b, one behind the other. SHUFFLES: whether that is worth
-   using. */
+   using, 2 if it is one instruction. */
 #if defined(__AVX512F__)
-#define SHUFFLES 1
+#define SHUFFLES 2
 static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
 {
     return (vf32)_mm512_permutex2var_ps((__m512)a, _mm512_loadu_si512(at), (__m512)b);
@@ -318,6 +318,33 @@ static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
     return a;
 }
 #endif
+
+/* A vector of whole numbers, widened. */
+static inline vf32 bytes_f32(const uint8_t *src)
+{
+#if defined(__AVX512F__)
+    return (vf32)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)src)));
+#elif defined(__AVX2__)
+    return (vf32)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)src)));
+#else
+    vf32 a;
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(float); i++) a[i] = src[i];
+    return a;
+#endif
+}
+
+static inline vf32 words_f32(const uint16_t *src)
+{
+#if defined(__AVX512F__)
+    return (vf32)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)src)));
+#elif defined(__AVX2__)
+    return (vf32)_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)src)));
+#else
+    vf32 a;
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(float); i++) a[i] = src[i];
+    return a;
+#endif
+}
 
 static inline vf64 shuffle_f64(vf64 a, vf64 b, const int32_t *at)
 {
