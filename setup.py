@@ -27,11 +27,12 @@ MACHINE = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower()
 # vectorise roots and clipping; neither changes a result, and nothing here links
 # crtfastmath, which would switch off denormals for the whole process.
 # Scratch memory holds bytes, numbers and pointers, whatever a loop needs: no strict aliasing.
-# What Cython calls inline is written to be: constants that it is called with choose its loops.
+# What Cython calls inline is written to be: constants that it is called with choose its loops. Nothing else is inlined.
 INLINE = ("CYTHON_INLINE", "inline __attribute__((always_inline))")
 GENERATED = "build/cython"
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
-         "-fno-inline-functions-called-once", "-fno-ipa-cp-clone", "-fno-unswitch-loops", "-fno-strict-aliasing",
+         "-fno-inline-functions", "-fno-inline-small-functions", "-fno-inline-functions-called-once",
+         "-fno-ipa-cp-clone", "-fno-unswitch-loops", "-fno-strict-aliasing",
          "-fvisibility=hidden", "-fno-asynchronous-unwind-tables", "-Wno-psabi",
          "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
 # No symbols that nobody asks for, and code beside data: see scripts/check_budget.py.

@@ -17,13 +17,13 @@ from imfilt._pixels cimport real
 from imfilt._rows cimport (add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
                            DENSE_VECTORS, even_rows, FEW, fir_rows,
                            gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, periodic_rows, put,
-                           reciprocal, scaled_bytes, scaled_sum, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows,
-                           STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile,
-                           TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_rows, widen_bytes, window_levels,
+                           reciprocal, scaled_bytes, scaled_sum, scaled_words, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows,
+                           store_part_f32, STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile, total,
+                           TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels,
                            window_sums)
-from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, kind_of, lined, load_row,
-                            make_line, padded, pick, prepare, read_parts, read_row, row_bytes, same_channels, scratch,
-                            spread, steps_once, stream_bytes, Sweep, sweep, take)
+from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, fold, kind_of, lined, load_row,
+                            make_line, padded, pick, picked_lanes, plan_picking, prepare, read_parts, read_row, row_bytes, same_channels, scratch,
+                            spread, steps_once, stream_bytes, stream_end, Sweep, sweep, take)
 
 from imfilt._straight cimport BOTH, CROSSED, DENSE, goes_straight, picture, plan_moves, Straight, straight, straight_line, straight_row, STRAIGHT_TAPS, widened
 
@@ -102,6 +102,9 @@ cdef void outside_sum(const Sweep* s, Py_ssize_t count, int parity, const vec* w
 cdef extern from "_simd.h" nogil:
     void polar_f32(float* down, float* along, Py_ssize_t n, bint diagonal, float factor)
     void polar_f64(double* down, double* along, Py_ssize_t n, bint diagonal, double factor)
+    void repeat_bytes(const char* src, char* out, Py_ssize_t bytes, Py_ssize_t factor, Py_ssize_t n)
+    void quarter_bytes(const void* above, const void* below, uint8_t* out, Py_ssize_t n)
+    void quarter_words(const void* above, const void* below, uint16_t* out, Py_ssize_t n)
     void byte_taps(const uint8_t** taps, const int16_t* weights, Py_ssize_t count, int16_t bias, int shift, uint8_t* out,
                    Py_ssize_t n)
 
@@ -463,49 +466,133 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
     scaled_sum(rows[i], below, <const vec*>s.scaled, False, <char*>out, nbytes, out[0])
 
 
-# Bytes to bytes: sums are whole numbers, so that they may be subtracted and have as few bits as they need. The ring
-# holds bytes.
+# Bytes to bytes, and words of 16 bits to such: sums are whole numbers, so that they may be subtracted and have as few
+# bits as they need. Rows are read from the image itself.
 
-ctypedef struct Bytes:
-    uint16_t* columns          # sums of the rows of a window
-    uint32_t* sums             # of those, from the left
-    Mean mean
-    char* ring
-
-
-cdef void bytes_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil:
-    cdef Bytes* k = <Bytes*>work
-    cdef Py_ssize_t slot = (y + s.top) % (s.rows + 1), n = pixels * s.channels, first = s.y0 - s.top
-    a_row(s, NULL, y, pixels, ring_row)
-    k.ring = ring_row - slot * s.ring_step
-    if y == first:
-        memset(k.columns, 0, n * sizeof(uint16_t))
-    if y - first < s.rows:
-        slide(k.columns, <const uint8_t*>ring_row, NULL, n)
-    else:  # the row that leaves lies in the next slot
-        slide(k.columns, <const uint8_t*>ring_row, <const uint8_t*>(k.ring + (slot + 1) % (s.rows + 1) * s.ring_step), n)
+ctypedef struct Window:
+    void* columns              # sums of the rows of a window, with those of columns outside the image
+    uint32_t* sums             # of those, from the left, or of a window
+    Mean mean                  # for bytes
+    Py_ssize_t chunk           # numbers at a time, which stay in a first-level cache
+    char* constant             # a row of the constant border
+    Py_ssize_t* outside        # which columns those outside are; -1 for the constant
 
 
-cdef void bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
-                     bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
-    cdef Bytes* k = <Bytes*>work
-    cdef Py_ssize_t x = rows[i] - (k.ring + (y + i) % (s.rows + 1) * s.ring_step)
-    if s.columns <= FEW and s.rows * s.columns * 255 <= 65535:
-        sum_few(k.columns + x, s.columns, s.channels, <uint16_t*>k.sums, nbytes)
-        mean_bytes(<uint16_t*>k.sums, &k.mean, <uint8_t*>out, nbytes)
-        return
-    sums_from_left(k.columns + x, k.sums, s.channels, nbytes + (s.columns - 1) * s.channels)
-    scaled_bytes(k.sums + s.columns * s.channels, k.sums, k.mean.scale, <uint8_t*>out, nbytes)
+cdef enum:
+    WINDOW_NUMBERS = 2048
 
 
-cdef inline bint takes_bytes(Sweep* s, cnp.ndarray src, cnp.ndarray dst):
+cdef inline const char* window_row(const Sweep* s, const Window* k, Py_ssize_t y) noexcept nogil:
+    y = fold(y, s.height, s.mode)
+    return k.constant if y < 0 else s.src + y * s.row_step
+
+
+cdef inline void put_outside(const Sweep* s, const Window* k, total* columns, Py_ssize_t first, Py_ssize_t last,
+                             Py_ssize_t at) noexcept nogil:
+    """Sums of columns first ... last of those outside, from number `at` on."""
+    cdef Py_ssize_t i, c, left = s.left * s.channels
+    for i in range(first, last):
+        for c in range(s.channels):
+            if k.outside[i] < 0:
+                columns[at] = <total>(s.rows * <Py_ssize_t>s.cval)
+            else:
+                columns[at] = columns[left + k.outside[i] * s.channels + c]
+            at += 1
+
+
+cdef inline void window_means(const Sweep* s, const Window* k, const total* columns, char* out, Py_ssize_t n,
+                              whole_pixel unused) noexcept nogil:
+    """Means of the windows from a column on."""
+    cdef Py_ssize_t step = s.channels, ends = s.columns * step
+    if whole_pixel is uint8_t:
+        if s.columns <= FEW and s.rows * s.columns * 255 <= 65535:
+            sum_few(<const uint16_t*>columns, s.columns, step, <uint16_t*>k.sums, n)
+            mean_bytes(<const uint16_t*>k.sums, &k.mean, <uint8_t*>out, n)
+            return
+    sums_from_left(columns, whole_pixel is uint16_t, k.sums, step, n + ends - step)
+    if whole_pixel is uint8_t:
+        scaled_bytes(k.sums + ends, k.sums, k.mean.scale, <uint8_t*>out, n)
+    else:
+        scaled_words(k.sums + ends, k.sums, s.scale, <uint16_t*>out, n)
+
+
+cdef inline void slide_windows(const Sweep* s, const Window* k, total* columns, whole_pixel unused) noexcept nogil:
+    """Rows y0 ... y1 of the result; columns begin as zeros."""
+    cdef Py_ssize_t y, x, t, n = s.width * s.channels, left = s.left * s.channels
+    cdef total* inner = columns + left
+    for t in range(s.rows - 1):
+        slide(inner, <const whole_pixel*>window_row(s, k, s.y0 - s.top + t), NULL, n)
+    for y in range(s.y0, s.y1):
+        slide(inner, <const whole_pixel*>window_row(s, k, y - s.top + s.rows - 1),
+              <const whole_pixel*>(window_row(s, k, y - s.top - 1) if y > s.y0 else NULL), n)
+        put_outside(s, k, columns, 0, s.left, 0)
+        put_outside(s, k, columns, s.left, s.columns - 1, left + n)
+        x = 0
+        while x < n:
+            t = min(k.chunk, n - x)
+            window_means(s, k, columns + x, s.dst + y * s.dst_step + x * s.itemsize, t, unused)
+            x += t
+
+
+cdef void bytes_windows(const Sweep* s, const Window* k) noexcept nogil:
+    slide_windows(s, k, <uint16_t*>k.columns, <uint8_t>0)
+
+
+cdef void words_windows(const Sweep* s, const Window* k) noexcept nogil:
+    slide_windows(s, k, <uint32_t*>k.columns, <uint16_t>0)
+
+
+cdef int means_of_windows(Sweep* s) noexcept nogil:
+    """-1 where there is no memory, and nothing was written then."""
+    cdef Window k
+    cdef Py_ssize_t i, margin = s.columns - 1, n = s.width * s.channels, count = n + margin * s.channels
+    cdef Py_ssize_t beside = s.columns * s.channels + VECTOR_BYTES, cell = 2 * s.itemsize
+    cdef char* memory
+    cdef char* left
+    k.chunk = max(WINDOW_NUMBERS // s.channels, 2 * s.columns) * s.channels
+    k.mean.scale, k.mean.shift = <float>s.scale, BY_SCALE
+    if is_mean(s):
+        reciprocal(s.rows * s.columns, &k.mean)
+    memory = scratch(lined((count + VECTOR_BYTES) * cell) + lined((min(k.chunk, n) + 2 * beside) * 4)
+                     + lined(n * s.itemsize) + lined(margin * <Py_ssize_t>sizeof(Py_ssize_t)))
+    left = memory
+    if memory == NULL:
+        return -1
+    k.columns = take(&left, (count + VECTOR_BYTES) * cell)
+    k.sums = <uint32_t*>take(&left, (min(k.chunk, n) + 2 * beside) * 4)
+    k.constant = take(&left, n * s.itemsize)
+    k.outside = <Py_ssize_t*>take(&left, margin * <Py_ssize_t>sizeof(Py_ssize_t))
+    if s.mode == CONSTANT:
+        for i in range(n):
+            if s.itemsize == 1:
+                (<uint8_t*>k.constant)[i] = <uint8_t>s.cval
+            else:
+                (<uint16_t*>k.constant)[i] = <uint16_t>s.cval
+    for i in range(margin):
+        k.outside[i] = fold(i - s.left if i < s.left else s.width + i - s.left, s.width, s.mode)
+    if s.itemsize == 1:
+        bytes_windows(s, &k)
+    else:
+        words_windows(s, &k)
+    free(memory)
+    return 0
+
+
+cdef inline bint takes_bytes(const Sweep* s, cnp.ndarray src, cnp.ndarray dst):
     """Whether all numbers are bytes, columns fit into 16 bits, and sums are exact in single precision."""
     return (not s.wide and s.packed and s.itemsize == 1 and kind_of(src) in (b"u", b"b") and s.dst_itemsize == 1
             and kind_of(dst) == b"u" and s.rows * 255 <= 65535 and s.rows * s.columns * 255 < 1 << 24 and not s.clipped
             and s.scale > 0 and (s.mode != CONSTANT or (0 <= s.cval <= 255 and s.cval == <int>s.cval)))
 
 
-cdef inline bint is_mean(Sweep* s) noexcept nogil:
+cdef inline bint takes_words(const Sweep* s, cnp.ndarray src, cnp.ndarray dst):
+    """The same for words of 16 bits, where sums fit into 32 and are exact in double precision."""
+    return (s.wide and s.packed and s.itemsize == 2 and kind_of(src) == b"u" and s.dst_itemsize == 2
+            and kind_of(dst) == b"u" and s.rows * s.columns <= 65536 and not s.clipped
+            and s.scale > 0 and (s.mode != CONSTANT or (0 <= s.cval <= 65535 and s.cval == <int>s.cval)))
+
+
+cdef inline bint is_mean(const Sweep* s) noexcept nogil:
     """Whether sums of bytes under the frame fit into 16 bits, and the result is their mean."""
     return s.rows * s.columns * 255 <= 65535 and fabs(s.scale * (s.rows * s.columns) - 1) < 1e-9
 
@@ -514,7 +601,6 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
     """Rows y0 to y1 of the sums of the rectangles that the frame is."""
     cdef Sweep s
     cdef Box k
-    cdef Bytes b
     cdef int status = -1
     cdef char* memory
     cdef char* left
@@ -522,20 +608,10 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
     same_channels(&s)
     if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: box has no steps")
-    if takes_bytes(&s, src, dst):
-        as_bytes(&s)
+    if (s.out_width == s.width and 0 <= s.left < s.columns
+            and (takes_bytes(&s, src, dst) or takes_words(&s, src, dst))):
         with nogil:
-            b.mean.scale, b.mean.shift = <float>s.scale, BY_SCALE
-            if is_mean(&s):
-                reciprocal(s.rows * s.columns, &b.mean)
-            memory = scratch(6 * s.ring_step)
-            left = memory
-            if memory != NULL:
-                b.columns = <uint16_t*>take(&left, 2 * s.ring_step)
-                b.sums = <uint32_t*>take(&left, 4 * s.ring_step)
-                b.ring = NULL
-                status = swept(&s, &b, bytes_row, NULL, bytes_line)
-            free(memory)
+            status = means_of_windows(&s)
         if status < 0:
             raise MemoryError("imfilt: no memory for the rows of a strip")
         return
@@ -560,6 +636,11 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
 
 # ---- area: means of blocks that do not overlap ------------------------------------------
 
+cdef enum:
+    AREA_NUMBERS = 2048        # of the result at a time: those in 16 bits stay in a first-level cache
+    BLOCK_ROWS = 16
+
+
 ctypedef struct Area:
     Py_ssize_t lanes           # numbers that a step of vectors makes; 0: vectors do not do it
     int32_t* at                # for each pixel of a block where each lane comes from: see shuffle_f32
@@ -569,21 +650,59 @@ ctypedef struct Area:
     Mean mean
 
 
+cdef void real_blocks(const Sweep* s, const Area* k, const char** rows, Py_ssize_t n, vec* out) noexcept nogil:
+    if s.rows == 2 and s.columns == 2:  # constants, so that the compiler unrolls
+        block_means(rows, 2, 2, s.channels, k.lanes, k.at, <const vec*>s.scale_vector, <char*>out, n)
+    else:
+        block_means(rows, s.rows, s.columns, s.channels, k.lanes, k.at, <const vec*>s.scale_vector, <char*>out, n)
+
+
+cdef void whole_blocks(const Sweep* s, const Area* k, const char** rows, Py_ssize_t n, char* out) noexcept nogil:
+    """Means of bytes, or of words two by two."""
+    if s.rows == 2 and s.columns == 2 and s.channels == 1 and s.itemsize == 1:
+        quarter_bytes(rows[0], rows[1], <uint8_t*>out, n)
+    elif s.itemsize == 1:
+        byte_blocks(<const uint8_t**>rows, s.rows, s.columns, s.channels, k.lanes, k.at_bytes, k.columns, k.sums, n)
+        mean_bytes(k.sums, &k.mean, <uint8_t*>out, n)
+    else:
+        quarter_words(rows[0], rows[1], <uint16_t*>out, n)
+
+
 cdef void area_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                     bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
-    cdef Area* k = <Area*>work
-    cdef const vec* scale = <const vec*>s.scale_vector
-    if s.rows == 2 and s.columns == 2:  # constants, so that the compiler unrolls
-        block_means(rows, 2, 2, s.channels, k.lanes, k.at, scale, <char*>out, s.numbers)
-    else:
-        block_means(rows, s.rows, s.columns, s.channels, k.lanes, k.at, scale, <char*>out, s.numbers)
+    real_blocks(s, <Area*>work, rows, s.numbers, out)
 
 
 cdef void area_bytes_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                           bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
-    cdef Area* k = <Area*>work
-    byte_blocks(<const uint8_t**>rows, s.rows, s.columns, s.channels, k.lanes, k.at_bytes, k.columns, k.sums, s.numbers)
-    mean_bytes(k.sums, &k.mean, <uint8_t*>out, s.numbers)
+    whole_blocks(s, <Area*>work, rows, s.numbers, out)
+
+
+# Blocks that lie inside the image, of the numbers that are computed with, or whole: rows of the image, as they are.
+
+cdef inline bint are_inside(const Sweep* s) noexcept nogil:
+    return (s.top == 0 and s.left == 0 and s.y1 * s.rows <= s.height and s.out_width * s.columns <= s.width
+            and s.rows <= BLOCK_ROWS and s.channels <= AREA_NUMBERS and not s.streamed and not s.clipped)
+
+
+cdef void blocks_inside(const Sweep* s, const Area* k, bint whole) noexcept nogil:
+    cdef const char *rows[BLOCK_ROWS]
+    cdef Py_ssize_t y, t, x, count, n = s.out_width * s.channels
+    cdef char* out
+    for y in range(s.y0, s.y1):
+        x = 0
+        while x < n:
+            count = min(AREA_NUMBERS // s.channels * s.channels, n - x)
+            for t in range(s.rows):
+                rows[t] = s.src + (y * s.rows + t) * s.row_step + x * s.columns * s.itemsize
+            out = s.dst + y * s.dst_step + x * s.dst_itemsize
+            if whole:
+                whole_blocks(s, k, rows, count, out)
+            elif s.wide:
+                real_blocks(s, k, rows, count, <vf64*>out)
+            else:
+                real_blocks(s, k, rows, count, <vf32*>out)
+            x += count
 
 
 cdef inline void find_lanes(Area* k, Sweep* s, Py_ssize_t most, Py_ssize_t pieces, bint whole) noexcept nogil:
@@ -606,7 +725,7 @@ def area(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y
     cdef Sweep s
     cdef Area k
     cdef int status = -1
-    cdef bint whole
+    cdef bint whole, quarters, plain, inside
     cdef Py_ssize_t numbers
     cdef char* memory
     cdef char* left
@@ -615,12 +734,17 @@ def area(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y
     if s.stride_y != s.rows or s.stride_x != s.columns or max(s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: blocks lie one beside the other")
     whole = takes_bytes(&s, src, dst) and is_mean(&s)
-    if whole:
+    # Means of four words are exact in single precision.
+    quarters = (s.rows == 2 and s.columns == 2 and s.channels == 1 and s.scale == 0.25 and s.itemsize == 2 and s.packed
+                and s.dst_itemsize == 2 and kind_of(src) == b"u" and kind_of(dst) == b"u")
+    plain = s.packed and kind_of(src) == b"f" and s.itemsize == s.size and s.write == NULL
+    inside = are_inside(&s) and (whole or quarters or plain)
+    if whole and not inside:
         as_bytes(&s)
     s.in_place = whole or (s.packed and kind_of(src) == b"f" and s.itemsize == s.size)
     arrange(&s, 1, s.pixel, s.columns * s.size, 1, s.channels)
     with nogil:
-        numbers = 2 * (s.chunk + VECTOR_BYTES)  # of 16 bits; a line may be longer by less than a vector, see `sweep`
+        numbers = 2 * (max(s.chunk, AREA_NUMBERS) + VECTOR_BYTES)  # of 16 bits; a line may be longer, see `sweep`
         memory = scratch(lined(s.columns * VECTOR_BYTES) + row_bytes(numbers * s.columns) + row_bytes(numbers))
         left = memory
         if memory != NULL:
@@ -628,19 +752,20 @@ def area(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y
             k.at_bytes = <int16_t*>k.at
             k.columns = <uint16_t*>take(&left, row_bytes(numbers * s.columns))
             k.sums = <uint16_t*>take(&left, row_bytes(numbers))
-            k.lanes = 0
+            k.lanes = status = 0
             if whole:
                 k.mean.scale = <float>s.scale
                 reciprocal(s.rows * s.columns, &k.mean)
                 find_lanes(&k, &s, VECTOR_BYTES // 2, 1, True)
+            elif SHUFFLES:
+                find_lanes(&k, &s, VECTOR_BYTES // 4, 2 if s.wide else 1, False)
+            if inside:
+                blocks_inside(&s, &k, whole or quarters)
+            elif whole:
                 status = swept(&s, &k, a_row, NULL, area_bytes_line)
             elif s.wide:
-                if SHUFFLES:
-                    find_lanes(&k, &s, VECTOR_BYTES // 4, 2, False)
                 status = swept(&s, &k, a_row, NULL, <make_line>area_line[vf64])
             else:
-                if SHUFFLES:
-                    find_lanes(&k, &s, VECTOR_BYTES // 4, 1, False)
                 status = swept(&s, &k, a_row, NULL, <make_line>area_line[vf32])
         free(memory)
     if status < 0:
@@ -982,6 +1107,87 @@ cdef inline int dense_straightly(Straight* b, const Direct* k, Sweep* s) noexcep
     return went_straight(b, s, line)
 
 
+# One pixel, of which each channel of the result picks some: by shuffles, without pictures of the channels.
+
+ctypedef struct Picked:
+    const Sweep* s
+    const Direct* k
+
+cdef enum:
+    MOST_PICKED = 16           # positions times taps
+
+
+cdef inline void picked_row(const Straight* b, const Sweep* s, const Direct* k, Py_ssize_t positions, Py_ssize_t count,
+                            const float* source, float* out, bint stream) noexcept nogil:
+    cdef Py_ssize_t each = VECTOR_BYTES // 4, at = 0, x = 0, p, t, i, needed = s.bases[positions - 1] + 2 * each, advance = s.source_numbers, made = b.made, numbers = b.numbers
+    cdef float[128] tail
+    # Copies, which no store to the result can change: they stay in registers.
+    cdef vf32[16] weights
+    cdef int32_t[256] lanes
+    cdef bint[16] one
+    cdef vf32[4] sums
+    cdef Py_ssize_t[4] bases
+    cdef vf32 scale = (<const vf32*>s.scale_vector)[0], value, first, second
+    for p in range(positions):
+        bases[p] = s.bases[p]
+    for t in range(count):
+        one[t] = k.offsets[3 * t + 2] < 0
+        for p in range(positions):
+            weights[p * count + t] = (<const vf32*>k.weights)[p * count + t]
+            for i in range(each):
+                lanes[(p * count + t) * 16 + i] = s.lanes[(max(k.offsets[3 * t + 2], 0) * positions + p) * each + i]
+    while x < made:
+        if at + needed > numbers:  # the rest, where vectors may be read past its end
+            memset(tail, 0, sizeof(tail))
+            memcpy(tail, source, (numbers - at) * sizeof(float))
+            source, needed = tail, -(<Py_ssize_t>1 << 60)
+        for p in range(positions):
+            first, second = (<const vf32*>(source + bases[p]))[0], (<const vf32*>(source + bases[p]))[1]
+            for t in range(count):
+                value = weights[p * count + t]
+                if not one[t]:
+                    value = shuffle_f32(first, second, lanes + (p * count + t) * 16) * value
+                sums[p] = value if t == 0 else sums[p] + value
+        # After all loads: one that overlaps an earlier store in the low twelve bits of its address waits for it.
+        for p in range(positions):
+            if x + each <= made:
+                put(<vf32*>(out + x), sums[p] * scale, stream)
+            elif x < made:
+                store_part_f32(<char*>(out + x), sums[p] * scale, (made - x) * 4)
+            x += each
+        source += advance
+        at += advance
+
+
+cdef inline void join_rows(Straight* b, Sweep* s) noexcept nogil:
+    """Rows that follow one another in memory become one: each has a beginning and an end."""
+    cdef Py_ssize_t rows = s.y1 - s.y0
+    if s.row_step == b.numbers * s.itemsize and s.dst_step == b.made * s.size and rows > 0:
+        s.src += s.y0 * s.row_step
+        s.dst += s.y0 * s.dst_step
+        b.numbers *= rows
+        b.made *= rows
+        s.y0, s.y1, s.height = 0, 1, 1
+
+
+cdef bint picked_straight(const Straight* b, const char** rows, float* out, bint stream) noexcept nogil:
+    cdef const Sweep* s = (<Picked*>b.work).s
+    cdef const Direct* k = (<Picked*>b.work).k
+    cdef const float* source = <const float*>rows[0]
+    stream = stream and <size_t>out % STREAM_ALIGNMENT == 0
+    if s.positions == 3 and k.count == 3:  # constants, so that the compiler unrolls
+        picked_row(b, s, k, 3, 3, source, out, stream)
+    elif s.positions == 3 and k.count == 4:
+        picked_row(b, s, k, 3, 4, source, out, stream)
+    elif s.positions == 1 and k.count == 3:
+        picked_row(b, s, k, 1, 3, source, out, stream)
+    elif s.positions == 1 and k.count == 4:
+        picked_row(b, s, k, 1, 4, source, out, stream)
+    else:
+        picked_row(b, s, k, s.positions, k.count, source, out, stream)
+    return False
+
+
 cdef inline void narrow_ones(const Direct* k, const Sweep* s) noexcept nogil:
     """The row of ones, with numbers as the image has them."""
     cdef Py_ssize_t i, n = k.line_step // s.size
@@ -1268,9 +1474,10 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
     cdef int status = -1
     cdef char* memory
     cdef char* left
-    cdef Py_ssize_t grain, t
+    cdef Py_ssize_t grain, t, lanes
     cdef int shift
-    cdef bint straightly, dense
+    cdef bint straightly, dense, picked
+    cdef Picked by
     cdef straight_line line
     cdef Straight b
     opened(&s, src, dst, frame, y0, y1)
@@ -1302,14 +1509,26 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
             raise MemoryError("imfilt: no memory for the rows of a strip")
         return
     b.work = &k
+    picked = (SHUFFLES and s.rows == 1 and s.columns == 1 and s.picks != NULL and k.sets == 1 and s.itemsize == s.size
+              and not s.wide and s.together == 1 and may_go_straight(&b, &s, src) and picked_lanes(&s) > 0
+              and k.count * s.positions <= MOST_PICKED)
+    if picked and s.write == NULL and not s.clipped:
+        join_rows(&b, &s)
     for t in range(k.count if straightly else 0):
         if k.offsets[3 * t + 2] < 0:
             s.line_step = row_bytes(b.numbers * s.size)  # of ones
     with nogil:
-        memory = scratch(direct_bytes(&k, &s, s.up_x + 1))  # phases, and a line of the result
+        lanes = picked_lanes(&s) * <Py_ssize_t>sizeof(int32_t) if picked else 0
+        memory = scratch(direct_bytes(&k, &s, s.up_x + 1) + lined(lanes))  # phases, and a line of the result
         left = memory
         if memory != NULL:
-            if SHUFFLES and straightly and s.wide:
+            if SHUFFLES and picked:
+                direct_fill(&k, &s, &left, s.up_x + 1, <float>0)
+                s.lanes = <int32_t*>take(&left, lanes)
+                plan_picking(&s)
+                by.s, by.k, b.work = &s, &k, &by
+                status = went_straight(&b, &s, <straight_line>picked_straight)
+            elif SHUFFLES and straightly and s.wide:
                 direct_fill(&k, &s, &left, s.up_x + 1, <double>0)
                 spread(&s.cval, 1, <vf64*>b.outside)
                 status = went_straight(&b, &s, <straight_line>direct_straight[double, vf64])
@@ -1796,6 +2015,47 @@ cdef inline void find_taps(const double* weights, Py_ssize_t phases, Py_ssize_t 
         places[2 * p], places[2 * p + 1] = first, last - first
 
 
+cdef inline bint is_repetition(const Sweep* s, cnp.ndarray src, cnp.ndarray dst, const double* down, const double* along):
+    """Whether pixels are repeated as they are. Large integers go through double precision, as ever."""
+    cdef Py_ssize_t i
+    for i in range(s.up_y):
+        if down[i] != 1:
+            return False
+    for i in range(s.up_x):
+        if along[i] != 1:
+            return False
+    return (s.packed and cnp.PyArray_TYPE(src) == cnp.PyArray_TYPE(dst) and s.scale == 1 and not s.clipped
+            and (kind_of(src) == b"f" or (kind_of(src) in (b"u", b"b") and s.itemsize <= 4))
+            and s.stride_y == 1 and s.stride_x == 1 and s.top == 0 and s.left == 0
+            and s.out_width == s.width * s.up_x and s.y1 <= s.height * s.up_y)
+
+
+cdef int repeat(const Sweep* s) noexcept nogil:
+    """-1 where there is no memory, and nothing was written then."""
+    cdef Py_ssize_t y, bytes = s.channels * s.itemsize, made = s.out_width * bytes
+    cdef char* memory = NULL
+    cdef char* line = NULL
+    cdef char* dst
+    if s.streamed:
+        memory = line = scratch(lined(made))
+        if memory == NULL:
+            return -1
+    for y in range(s.y0, s.y1):
+        dst = s.dst + y * s.dst_step
+        if not s.streamed:
+            line = dst
+        if y == s.y0 or y % s.up_y == 0:
+            repeat_bytes(s.src + y // s.up_y * s.row_step, line, bytes, s.up_x, s.width)
+        elif not s.streamed:
+            memcpy(dst, dst - s.dst_step, made)
+        if s.streamed:
+            stream_bytes(line, dst, made)
+    free(memory)
+    if s.streamed:
+        stream_end()
+    return 0
+
+
 def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
              cnp.ndarray column not None, cnp.ndarray row not None,
              Py_ssize_t y0, Py_ssize_t y1, /):
@@ -1815,6 +2075,12 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     cdef Py_ssize_t column_count = s.up_y * s.rows, row_count = s.up_x * s.columns
     cdef const double* down = taps(column, column_count)
     cdef const double* along = taps(row, row_count)
+    if s.rows == 1 and s.columns == 1 and is_repetition(&s, src, dst, down, along):
+        with nogil:
+            status = repeat(&s)
+        if status < 0:
+            raise MemoryError("imfilt: no memory for the rows of a strip")
+        return
     with nogil:
         periods = (s.strip + s.up_x - 1) // s.up_x + s.columns // s.stride_x + 2
         # Source pixels of the widest strip, and those that the last period of phases may read beyond them.

@@ -5,7 +5,7 @@
 # of images, borders or pixel types. The order of additions is part of the contract:
 # it is the same in imfilt/_engine/twin.py, and bits are compared.
 
-from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint8_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint8_t
 
 cdef extern from "_simd.h" nogil:
     const Py_ssize_t VECTOR_BYTES
@@ -34,7 +34,7 @@ cdef extern from "_simd.h" nogil:
                           uint16_t* out, Py_ssize_t n)
     void even_rows(const char** rows, const int32_t* weights, Py_ssize_t radius, int32_t bias, int shift, int16_t* out,
                    Py_ssize_t n)
-    void sums_from_left(const uint16_t* src, uint32_t* out, Py_ssize_t step, Py_ssize_t n)
+    void sums_from_left(const void* numbers, int wide, uint32_t* out, Py_ssize_t step, Py_ssize_t n)
     vf32 shuffle_f32(vf32 a, vf32 b, const int32_t* at)
     vf64 shuffle_f64(vf64 a, vf64 b, const int32_t* at)
     const Py_ssize_t STREAM_ALIGNMENT
@@ -43,6 +43,7 @@ cdef extern from "_simd.h" nogil:
     const Py_ssize_t DENSE_ROWS
     const Py_ssize_t DENSE_VECTORS
     int32_t float_bits(float)
+    int64_t double_bits(double)
     float norm_scaled_f32(float a, float b)
     double norm_scaled_f64(double a, double b)
 
@@ -270,15 +271,25 @@ cdef inline void sum_upwards(char** rows, Py_ssize_t first, Py_ssize_t count, Py
             (<vec*>(rows[t] + x))[0] = s
 
 
-cdef inline void slide(uint16_t* sums, const uint8_t* entering, const uint8_t* leaving, Py_ssize_t n) noexcept nogil:
+ctypedef fused whole_pixel:
+    uint8_t
+    uint16_t
+
+
+ctypedef fused total:
+    uint16_t
+    uint32_t
+
+
+cdef inline void slide(total* sums, const whole_pixel* entering, const whole_pixel* leaving, Py_ssize_t n) noexcept nogil:
     """Sums of columns, one row further down. Differences wrap, and wrap back."""
     cdef Py_ssize_t x
     if leaving == NULL:
         for x in range(n):
-            sums[x] = <uint16_t>(sums[x] + entering[x])
+            sums[x] = <total>(sums[x] + entering[x])
     else:
         for x in range(n):
-            sums[x] = <uint16_t>(sums[x] + entering[x] - leaving[x])
+            sums[x] = <total>(sums[x] + entering[x] - leaving[x])
 
 
 # How a sum becomes a byte: by a multiplication that divides exactly; or by the scale, with or without halves that are
@@ -293,9 +304,15 @@ cdef enum:
     EXACT_HALVES = -2
 
 
-ctypedef fused total:
-    uint16_t
-    uint32_t
+cdef inline void scaled_words(const uint32_t* sums, const uint32_t* less, double scale, uint16_t* out,
+                              Py_ssize_t n) noexcept nogil:
+    """Scaled sums, less others unless NULL, whose differences wrap; rounded half to even and saturated."""
+    cdef Py_ssize_t x
+    cdef double value
+    for x in range(n):
+        value = <double>(sums[x] if less == NULL else <uint32_t>(sums[x] - less[x])) * scale
+        value = value if value < 65535 else 65535
+        out[x] = <uint16_t>double_bits(value + 6755399441055744.0)
 
 
 cdef inline void scaled_bytes(const total* sums, const total* less, float scale, uint8_t* out,
@@ -313,18 +330,18 @@ cdef enum:
     FEW = 9
 
 
-cdef inline void sum_each(const uint16_t* columns, Py_ssize_t count, Py_ssize_t step, uint16_t* out,
+cdef inline void sum_each(const total* columns, Py_ssize_t count, Py_ssize_t step, total* out,
                           Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t x, t
-    cdef uint16_t sum
+    cdef total sum
     for x in range(n):
         sum = columns[x]
         for t in range(1, count):
-            sum = <uint16_t>(sum + columns[x + t * step])
+            sum = <total>(sum + columns[x + t * step])
         out[x] = sum
 
 
-cdef inline void sum_few(const uint16_t* columns, Py_ssize_t count, Py_ssize_t step, uint16_t* out,
+cdef inline void sum_few(const total* columns, Py_ssize_t count, Py_ssize_t step, total* out,
                          Py_ssize_t n) noexcept nogil:
     """Sums of up to FEW numbers `step` apart."""
     if count == 3:  # constants, so that the compiler makes a loop for each

@@ -374,12 +374,53 @@ static inline ptrdiff_t block_sums(const uint8_t **rows, ptrdiff_t tall, ptrdiff
     return x;
 }
 
-/* Sums from the left, apart for each of `step` channels: out[x] is the sum of src[x - step], src[x - 2 * step] ...
-   Sums wrap, so that differences of two are right as long as they fit themselves. `n` numbers are read and n + step
-   written, and up to a vector more behind both. In a vector, numbers are added to those a step, two steps, four ...
-   to their right; then comes what the vector before ended with. */
-static inline void sums_from_left(const uint16_t *src, uint32_t *out, ptrdiff_t step, ptrdiff_t n)
+/* Each of n pixels `factor` times; pixels hold `bytes` bytes. Exactly what they hold is read and written. */
+#define REPEAT(type, times) for (ptrdiff_t x = 0; x < n; x++) { \
+    type value; memcpy(&value, src + x * sizeof value, sizeof value); \
+    for (int i = 0; i < times; i++) memcpy(out + (times * x + i) * (ptrdiff_t)sizeof value, &value, sizeof value); }
+
+static inline void repeat_bytes(const char *src, char *out, ptrdiff_t bytes, ptrdiff_t factor, ptrdiff_t n)
 {
+    if (factor == 2 && bytes == 1) REPEAT(uint8_t, 2)
+    else if (factor == 2 && bytes == 2) REPEAT(uint16_t, 2)
+    else if (factor == 2 && bytes == 4) REPEAT(uint32_t, 2)
+    else if (factor == 2 && bytes == 8) REPEAT(uint64_t, 2)
+    else if (factor == 4 && bytes == 1) REPEAT(uint8_t, 4)
+    else if (factor == 4 && bytes == 2) REPEAT(uint16_t, 4)
+    else if (factor == 4 && bytes == 4) REPEAT(uint32_t, 4)
+    else {
+        ptrdiff_t x = 0;
+        /* Sixteen bytes at a time: what is too much is written over by the next pixel. */
+        for (ptrdiff_t last = bytes <= 16 ? n - 16 / bytes - 1 : 0; x < last; x++)
+            for (ptrdiff_t i = 0; i < factor; i++) memcpy(out + (factor * x + i) * bytes, src + x * bytes, 16);
+        for (; x < n; x++)
+            for (ptrdiff_t i = 0; i < factor; i++) memcpy(out + (factor * x + i) * bytes, src + x * bytes, bytes);
+    }
+}
+
+/* Means of two by two bytes, or words of 16 bits, of n pairs in each of two rows; halves go to even. */
+#define QUARTERS(name, type, pair, bits) \
+static inline void name(const void *above, const void *below, type *out, ptrdiff_t n) \
+{ \
+    typedef pair pairs __attribute__((aligned(1), may_alias)); \
+    const pair low = (pair)((1u << bits) - 1); \
+    for (ptrdiff_t x = 0; x < n; x++) { \
+        pair a = ((const pairs *)above)[x], b = ((const pairs *)below)[x]; \
+        pair sum = (pair)((pair)((a & low) + (a >> bits)) + (pair)((b & low) + (b >> bits))); \
+        out[x] = (type)((pair)(sum + 1 + ((sum >> 2) & 1)) >> 2); \
+    } \
+}
+QUARTERS(quarter_bytes, uint8_t, uint16_t, 8)
+QUARTERS(quarter_words, uint16_t, uint32_t, 16)
+
+/* Sums from the left, apart for each of `step` channels: out[x] is the sum of src[x - step], src[x - 2 * step] ...
+   The numbers have 16 bits, or 32 if they are `wide`. Sums wrap, so that differences of two are right as long as they
+   fit themselves. `n` numbers are read and n + step written, and up to a vector more behind both. In a vector, numbers
+   are added to those a step, two steps, four ... to their right; then comes what the vector before ended with. */
+static inline void sums_from_left(const void *numbers, int wide, uint32_t *out, ptrdiff_t step, ptrdiff_t n)
+{
+    const uint16_t *src = (const uint16_t *)numbers;
+    const uint32_t *src32 = (const uint32_t *)numbers;
     memset(out, 0, step * sizeof *out);
 #if defined(__AVX512F__) || defined(__AVX2__)
     enum { LANES = VECTOR_BYTES / 4 };
@@ -399,7 +440,8 @@ static inline void sums_from_left(const uint16_t *src, uint32_t *out, ptrdiff_t 
             kept[k] = _mm512_cmpge_epi32_mask(all, _mm512_set1_epi32(shift));
         }
         for (ptrdiff_t x = 0; x < n; x += LANES) {
-            v = _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(src + x)));
+            v = wide ? _mm512_loadu_si512(src32 + x)
+                     : _mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(src + x)));
             for (int k = 0; k < 4; k++)
                 if (k < levels) v = _mm512_add_epi32(v, _mm512_maskz_permutexvar_epi32(kept[k], at[k], v));
             v = _mm512_add_epi32(v, carry);
@@ -415,7 +457,8 @@ static inline void sums_from_left(const uint16_t *src, uint32_t *out, ptrdiff_t 
             kept[k] = _mm256_cmpgt_epi32(all, _mm256_set1_epi32(shift - 1));
         }
         for (ptrdiff_t x = 0; x < n; x += LANES) {
-            v = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(src + x)));
+            v = wide ? _mm256_loadu_si256((const __m256i *)(src32 + x))
+                     : _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(src + x)));
             for (int k = 0; k < 4; k++)
                 if (k < levels)
                     v = _mm256_add_epi32(v, _mm256_and_si256(kept[k], _mm256_permutevar8x32_epi32(v, at[k])));
@@ -428,7 +471,7 @@ static inline void sums_from_left(const uint16_t *src, uint32_t *out, ptrdiff_t 
     }
 #endif
     for (ptrdiff_t x = 0; x < n; x += step) /* numbers of one pixel do not wait for each other */
-        for (ptrdiff_t i = x; i < n && i < x + step; i++) out[i + step] = out[i] + src[i];
+        for (ptrdiff_t i = x; i < n && i < x + step; i++) out[i + step] = out[i] + (wide ? src32[i] : src[i]);
 }
 
 /* Numbers to bytes: rounded half to even, saturated, NaN to 0. The conversion makes what no integer

@@ -7,6 +7,7 @@
 cimport numpy as cnp
 from libc.stdint cimport int32_t, uint16_t, uint8_t
 from libc.stdlib cimport free
+from libc.string cimport memset
 
 from imfilt._rows cimport any_lane, put, root, SHUFFLES, shuffled, unsafe_lanes, vec, VECTOR_BYTES, vf32, vf64
 from imfilt._sweep cimport CONSTANT, fold, kind_of, lined, row_bytes, scratch, stream_end, Sweep, take, WRAP, write_line
@@ -32,6 +33,7 @@ ctypedef fused picture:
 ctypedef struct Straight:
     void* work                 # what else the line needs
     Py_ssize_t numbers, channels   # of a row, of a pixel
+    Py_ssize_t made            # numbers of a row of the result
     Py_ssize_t before, after   # that a result needs at its left and right
     Py_ssize_t tall, wide      # taps
     int down, along            # and their parities
@@ -236,7 +238,7 @@ cdef inline bint goes_straight(Straight* k, const Sweep* s, cnp.ndarray src):
             or min(s.left, after) < 0 or max(s.left, after) * s.channels > lanes or s.rows * n * s.itemsize > STRAIGHT_BYTES
             or (whole and s.mode == CONSTANT and not (0 <= s.cval < 1 << 8 * s.itemsize and s.cval == <int>s.cval))):
         return False
-    k.channels = s.channels
+    k.channels, k.made = s.channels, s.out_width * s.out_channels
     k.before, k.after = s.left * s.channels, after * s.channels
     k.step = s.channels * s.size // 4
     k.scale, k.half = s.scale_vector, s.half_vector
@@ -263,8 +265,9 @@ cdef inline int straight(Straight* k, Sweep* s, straight_line line) noexcept nog
     """
     cdef bint scratched = s.write != NULL or s.clipped
     cdef Py_ssize_t y, t, source, bytes = k.numbers * s.itemsize, i
-    cdef Py_ssize_t held = bytes if s.mode == CONSTANT else 0, made = row_bytes(k.numbers * s.size) if scratched else 0
-    cdef Py_ssize_t narrowed = k.numbers * s.dst_itemsize if scratched and s.streamed else 0
+    cdef bint beyond = s.mode == CONSTANT and (s.y0 < s.top or s.y1 - s.top + s.rows - 1 > s.height)
+    cdef Py_ssize_t held = bytes if beyond else 0, made = row_bytes(k.made * s.size) if scratched else 0
+    cdef Py_ssize_t narrowed = k.made * s.dst_itemsize if scratched and s.streamed else 0
     cdef Py_ssize_t pointers = s.rows * <Py_ssize_t>sizeof(void*) if s.rows > STRAIGHT_TAPS else 0
     cdef const char *few[STRAIGHT_TAPS]
     cdef const char** rows = few
@@ -283,11 +286,11 @@ cdef inline int straight(Straight* k, Sweep* s, straight_line line) noexcept nog
     constant = take(&left, held)
     made_line = take(&left, made)
     s.narrowed = take(&left, narrowed)
-    if s.mode == CONSTANT:
+    if beyond and s.itemsize == 1:
+        memset(constant, <int>s.cval, bytes)
+    elif beyond:
         for i in range(k.numbers):
-            if s.itemsize == 1:
-                (<uint8_t*>constant)[i] = <uint8_t>s.cval
-            elif s.itemsize == 2:
+            if s.itemsize == 2:
                 (<uint16_t*>constant)[i] = <uint16_t>s.cval
             elif s.itemsize == 4:
                 (<float*>constant)[i] = <float>s.cval
@@ -302,7 +305,7 @@ cdef inline int straight(Straight* k, Sweep* s, straight_line line) noexcept nog
         if line(k, rows, made_line if scratched else dst, s.streamed and not scratched):
             break
         if scratched:
-            write_line(s, made_line, k.numbers, dst)
+            write_line(s, made_line, k.made, dst)
         s.y0 += 1
     free(memory)
     if s.streamed:

@@ -421,6 +421,12 @@ def test_blocks_end_where_they_end(build, dtype, at_end):
             assert_same_bits(imfilt.downscale(image, factor, "area", out=out), want, f"{shape} {factor}")
 
 
+def test_each_build_is_its_own_module(build):
+    """Cython enters a build into sys.modules under the name of the source too, where the baseline is looked for."""
+    names = {"numpy": "_engine.twin", "baseline": "_core", "v3": "_core_v3", "v4": "_core_v4"}
+    assert isa.core.__name__ == f"imfilt.{names[build]}"
+
+
 @pytest.mark.parametrize("build_of", [name for name in isa.usable() if name != "numpy"])
 def test_the_core_itself_refuses_what_would_leave_the_arrays(build_of):
     before = isa.active

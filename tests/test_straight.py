@@ -1,4 +1,4 @@
-"""Rows read straight from the image: every width near that of a vector, all borders, against the readable twin."""
+"""Loops that read rows of the image itself: every width near that of a vector, all borders, against the twin."""
 
 import numpy as np
 import pytest
@@ -112,3 +112,70 @@ def test_gradient_in_bands_has_the_bits_of_its_parts(build, operator):
     outs = np.empty((2, 160, 800), np.float32)[..., ::2]  # not packed: made elsewhere, then copied
     for got, want in zip(imfilt.gradient(image, operator, out=tuple(outs)), whole, strict=True):
         assert_same_bits(np.ascontiguousarray(got), want, operator)
+
+
+WHOLE = {
+    "box": lambda image, size, **o: imfilt.box(image, size, dtype=image.dtype, **o),
+    "box from elsewhere": lambda image, size, **o: imfilt.box(image, size, origin=(0, 1), dtype=image.dtype, **o),
+}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("name", WHOLE)
+def test_means_in_whole_numbers(build, name, dtype):
+    if build == "numpy":
+        pytest.skip("the twin itself")
+    rng = np.random.default_rng(9)
+    for number, shape in enumerate([(1, 1), (3, 2), (12, 40), (9, 33, 3), (5, 64, 4), (2, 700, 3), (40, 7)]):
+        image = pixels(rng, shape, dtype)
+        image[: shape[0] // 2] = np.iinfo(dtype).max  # the largest sums there are
+        for size in (3, (2, 9), 9, (12, 3), 15, (5, 40), 101):
+            mode = MODES[(number + size if isinstance(size, int) else number) % len(MODES)]
+            options = {"mode": mode, "cval": float(number)}
+            with imfilt.num_threads(1 + number % 2):
+                got, want = both(build, lambda image=image, size=size, o=options: WHOLE[name](image, size, **o))
+            assert_same_bits(got, want, f"{name} {shape} {size} {options}")
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int16", "uint16", "float16", "uint32", "uint64", "float32", "float64"]
+)
+def test_pixels_that_are_repeated_and_their_means(build, dtype):
+    if build == "numpy":
+        pytest.skip("the twin itself")
+    rng = np.random.default_rng(10)
+    for shape in [(1, 1), (2, 2), (6, 34), (4, 66, 3), (2, 130, 4), (4, 8, 7)]:
+        image = pixels(rng, shape, dtype)
+        for factor in (2, 3, (1, 4), (5, 2)):
+            for result in (None, image.dtype if dtype != "bool" else np.uint8):
+                for call in (imfilt.upscale, imfilt.downscale):
+                    method = "nearest" if call is imfilt.upscale else "area"
+                    got, want = both(
+                        build,
+                        lambda c=call, i=image, f=factor, m=method, r=result: c(i, f, m, dtype=r, preserve_range=True),
+                    )
+                    assert_same_bits(got, want, f"{method} {shape} {factor} {result}")
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_few_channels_of_one_pixel(build, streamed, monkeypatch):
+    if build == "numpy":
+        pytest.skip("the twin itself")
+    monkeypatch.setattr(plan, "STREAM_BYTES", 0 if streamed else 1 << 40)
+    rng = np.random.default_rng(11)
+    for taken, made in [(1, 3), (2, 2), (3, 3), (3, 4), (4, 3), (4, 4), (4, 1)]:
+        weight, bias = rng.standard_normal((made, taken)), rng.standard_normal(made)
+        for shape in [(1, 1), (3, 5), (2, 16), (5, 17), (4, 43), (3, 130)]:
+            image = rng.random((*shape, taken), np.float32)
+            for given in (image, np.pad(image, ((0, 0), (2, 1), (0, 0)))[:, 2:-1]):
+                for out in (
+                    None,
+                    np.zeros((*shape, made + 1), np.float32)[..., :made],
+                    np.zeros((*shape, made), np.uint8),
+                ):
+                    for b in (None, bias):
+                        got, want = both(
+                            build, lambda g=given, w=weight, o=out, b=b: imfilt.pointwise_conv2d(g, w, b, out=o) + 0
+                        )
+                        assert_same_bits(got, want, f"{taken} {made} {shape}")
+    plan.forget()

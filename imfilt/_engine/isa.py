@@ -1,6 +1,7 @@
 """Which build of the core runs: decided once, at import, before any such build is loaded."""
 
 import os
+import sys
 from typing import Any
 
 from imfilt import _cpu
@@ -8,10 +9,20 @@ from imfilt import _cpu
 NAMES = ("numpy", "baseline", "v3", "v4")
 ALIASES = {"x86-64-v3": "v3", "x86-64-v4": "v4", "auto": ""}
 VARIABLE = "IMFILT_ISA"
+BASELINE = "imfilt._core"
 
 
 def _load(name):
-    """The module of one build. Literal imports, so that packagers find them."""
+    """The module of one build."""
+    module = _imported(name)
+    # Cython enters every build under the name of the source as well, where an import of that would find it.
+    if getattr(sys.modules.get(BASELINE), "__name__", BASELINE) != BASELINE:
+        del sys.modules[BASELINE]
+    return module
+
+
+def _imported(name):
+    """Literal imports, so that packagers find them."""
     if name == "numpy":
         from imfilt._engine import twin
 

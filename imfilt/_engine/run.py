@@ -155,25 +155,14 @@ def _checked(
     return array, Call(steps, axis, shape, result, size, cval, native, empty, counted, lasting, once)
 
 
-def single_step(kernel, image, *, mode, cval, channel_axis, rescale, dtype, out):
-    """The only sweep of a call like that of `apply`, and the result that it writes into.
-
-    Returns
-    -------
-    step : Step or None
-        None where the call is more than one sweep of the image as it is, into the memory of the result.
-    result : ndarray or None
-        `out`, or a new array.
-    """
-    image, call = _checked(
-        kernel, image, mode, cval, channel_axis, rescale, dtype, out, None, None, None, None, False, plan.NOT_CLIPPED
+def single_step(kernel, image, *, mode, cval, channel_axis, rescale, dtype):
+    """The only sweep of a call like that of `apply`, or None: where it is more than one of the image as it is."""
+    _, call = _checked(
+        kernel, image, mode, cval, channel_axis, rescale, dtype, None, None, None, None, None, False, plan.NOT_CLIPPED
     )
     if len(call.steps) != 1 or call.steps[0].loop == "fft" or call.empty or call.axis not in (None, 2):
-        return None, None
-    if out is not None and not _fits(out, call.axis, False):
-        return None, None
-    plan.tell(call.steps)
-    return call.steps[0], np.empty(call.shape, call.result) if out is None else out
+        return None
+    return call.steps[0]
 
 
 def _plane_shape(shape, axis):

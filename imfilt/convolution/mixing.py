@@ -67,7 +67,7 @@ def _are_few(sets, taken, made, frame, wide):
     """Channels so few that most of a vector of those of one pixel would be empty (measured)."""
     if taken == made == 1:
         return True
-    if len(sets) > 1 or frame["stride"] != (1, 1) or len(sets[0]) < FEW:
+    if len(sets) > 1 or frame["stride"] != (1, 1) or 1 < len(sets[0]) < FEW:
         return False
     return made == 1 or (max(taken, made) <= FEW and not wide)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from imfilt._engine import checks
+from imfilt._engine import checks, plan
 from imfilt._engine.recall import recalled
 from imfilt.convolution.standard import apply_channels, channels_call
 
@@ -49,13 +49,15 @@ def pointwise_conv2d(
     array([[255, 255],
            [255, 255]], dtype=uint8)
     """
-    array, call = _call(image, (weight, bias), channel_axis)
+    result = out.dtype if isinstance(out, np.ndarray) else dtype
+    array, call = _call(image, (weight, bias), result, channel_axis)
     return apply_channels(call, array, "constant", 0.0, dtype, out)
 
 
 @recalled
-def _call(image, arrays, axis):
+def _call(image, arrays, result, axis):
     array, axis = checks.as_image(image, axis, True)
     weight, bias = arrays
     weights = checks.weight(weight, "weight", "(C_out, C_in)")
-    return array, channels_call(array.shape, axis, weights[:, :, None, None], bias, 1, "same", 1, 1)
+    wide = plan.is_wide(array.dtype, checks.result_type(result, None, array.dtype))
+    return array, channels_call(array.shape, axis, weights[:, :, None, None], bias, 1, "same", 1, 1, wide=wide)

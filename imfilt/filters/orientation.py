@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from imfilt import kernels
 from imfilt._engine import checks, isa, plan, threads
+from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply, single_step
 from imfilt.filters._text import fill
 from imfilt.filters.edges import CROSS, GAINS, cross_kernel, derivative_kernel
@@ -75,61 +76,75 @@ def gradient(
     >>> magnitude[1, 1].round(3), np.degrees(orientation[1, 1])
     (np.float64(1.414), np.float64(45.0))
     """
-    operator = checks.one_of(operator, "operator", (*OPERATORS, "roberts"))
-    gain = checks.one_of(gain, "gain", GAINS)
-    array, axis = checks.as_image(image, channel_axis)
-    if operator == "roberts":
-        first, second = (cross_kernel((diagonal,), gain) for diagonal in CROSS)
-    else:
-        first, second = (derivative_kernel(OPERATORS[operator], (one,), gain) for one in (0, 1))
+    array, call = _call(image, (), operator, mode, cval, gain, channel_axis, preserve_range, dtype, isa.core)
     outs = checks.outputs(out, 2, dtype, array)
+    if call.steps and weights is None and alpha is False:
+        results = [np.empty(array.shape, call.result) if one is None else one for one in outs]
+        if out is None or all(one.dtype == call.result and one.flags.carray for one in outs):
+            return _together(call, array, *results)
     for one in outs:
-        if one is None or one.dtype.kind != "f":
+        if one is not None:
             checks.float_type(dtype, one, array.dtype)
-    options = {
-        "mode": mode, "cval": cval, "weights": weights, "alpha": alpha, "channel_axis": axis,
-        "rescale": not preserve_range, "dtype": dtype,
-    }  # fmt: skip
-    diagonal = operator == "roberts"
-    # The sum and the difference of diagonal derivatives are longer than they are.
-    factor = (1.0 if gain == "unit" else math.sqrt(0.5)) * (math.sqrt(0.5) if diagonal else 1.0)
-    made = _together((second, first), array, outs, options, diagonal, factor)
-    if made is not None:
-        return made
     magnitude, orientation = (
-        apply(kernel, array, out=one, **options) for kernel, one in zip((second, first), outs, strict=True)
-    )
-    views = (one if axis is None else np.moveaxis(one, axis, -1) for one in (orientation, magnitude))
-    a, b = (one[..., :-1] if alpha else one for one in views)
-    _polar(a, b, diagonal, factor)
+        apply(
+            kernel, array, mode=mode, cval=cval, weights=weights, alpha=alpha, channel_axis=call.axis,
+            rescale=not preserve_range, dtype=dtype, out=one,
+        ) for kernel, one in zip(call.kernels, outs, strict=True)
+    )  # fmt: skip
+    views = (one if call.axis is None else np.moveaxis(one, call.axis, -1) for one in (orientation, magnitude))
+    _polar(*(one[..., :-1] if alpha else one for one in views), call.diagonal, call.factor)
     return magnitude, orientation
 
 
-def _together(kernels, array, outs, options, diagonal, factor):
-    """Both results in bands of rows, in cache from their derivatives to the end; None where that cannot be."""
-    options = dict(options)
-    if options.pop("weights") is not None or options.pop("alpha") or array.size < BAND_NUMBERS:
-        return None
-    steps, results = zip(
-        *(single_step(kernel, array, out=one, **options) for kernel, one in zip(kernels, outs, strict=True)),
-        strict=True,
-    )
-    if None in steps or any(one.dtype.itemsize < 4 or not one.flags.carray for one in results):
-        return None
-    if results[0].dtype != results[1].dtype:
-        return None
-    steps = [replace(step, frame=step.frame._replace(streamed=False)) for step in steps]
-    loops = [getattr(isa.core, step.loop) for step in steps]
-    along, down = results
+class Call(NamedTuple):
+    """What arguments mean that have passed the checks."""
+
+    kernels: tuple  # of the derivatives along and down, or along both diagonals
+    axis: int | None  # of the channels
+    diagonal: bool
+    factor: float  # of the length
+    result: np.dtype
+    steps: tuple  # of the derivatives; () if one sweep of the image as it is does not do for each
+
+
+@recalled
+def _call(image, arrays, operator, mode, cval, gain, channel_axis, preserve_range, dtype, core):
+    operator = checks.one_of(operator, "operator", (*OPERATORS, "roberts"))
+    gain = checks.one_of(gain, "gain", GAINS)
+    array, axis = checks.as_image(image, channel_axis)
+    result = checks.float_type(dtype, None, array.dtype)
+    diagonal = operator == "roberts"
+    if diagonal:
+        first, second = (cross_kernel((one,), gain) for one in CROSS)
+    else:
+        first, second = (derivative_kernel(OPERATORS[operator], (one,), gain) for one in (0, 1))
+    # The sum and the difference of diagonal derivatives are longer than they are.
+    factor = (1.0 if gain == "unit" else math.sqrt(0.5)) * (math.sqrt(0.5) if diagonal else 1.0)
+    steps = []
+    for kernel in (second, first):
+        step = single_step(
+            kernel, array, mode=mode, cval=cval, channel_axis=axis, rescale=not preserve_range, dtype=dtype
+        )
+        if step is not None and result.itemsize >= 4:
+            steps.append(replace(step, frame=step.frame._replace(streamed=False)))
+    return array, Call((second, first), axis, diagonal, factor, result, tuple(steps) if len(steps) == 2 else ())
+
+
+def _together(call, array, along, down):
+    """Both results in bands of rows, which are in cache from their derivatives to the end."""
 
     def work(y0, y1):
-        for loop, step, result in zip(loops, steps, results, strict=True):
-            loop(array, result, step.frame, *step.taps, y0, y1)
-        isa.core.polar(down[y0:y1], along[y0:y1], diagonal, factor)
+        for step, result in zip(call.steps, (along, down), strict=True):
+            getattr(isa.core, step.loop)(array, result, step.frame, *step.taps, y0, y1)
+        isa.core.polar(down[y0:y1], along[y0:y1], call.diagonal, call.factor)
 
-    rows = max(1, BAND_NUMBERS // array[:1].size)
-    bands = [(y, min(y + rows, len(array))) for y in range(0, len(array), rows)]
-    threads.run(work, bands, threads.count())
+    plan.tell(call.steps)
+    if array.size <= BAND_NUMBERS:
+        work(0, len(array))
+    else:
+        rows = max(1, BAND_NUMBERS // array[:1].size)
+        bands = [(y, min(y + rows, len(array))) for y in range(0, len(array), rows)]
+        threads.run(work, bands, threads.count())
     return along, down
 
 
