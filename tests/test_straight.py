@@ -129,7 +129,7 @@ def test_means_in_whole_numbers(build, name, dtype):
     for number, shape in enumerate([(1, 1), (3, 2), (12, 40), (9, 33, 3), (5, 64, 4), (2, 700, 3), (40, 7)]):
         image = pixels(rng, shape, dtype)
         image[: shape[0] // 2] = np.iinfo(dtype).max  # the largest sums there are
-        for size in (3, (2, 9), 9, (12, 3), 15, (5, 40), 101):
+        for size in (3, (2, 9), 9, (12, 3), 15, (5, 40), 101, *[(400, 401)] * (number > 4)):  # the last past 32 bits
             mode = MODES[(number + size if isinstance(size, int) else number) % len(MODES)]
             options = {"mode": mode, "cval": float(number)}
             with imfilt.num_threads(1 + number % 2):
@@ -155,6 +155,18 @@ def test_pixels_that_are_repeated_and_their_means(build, dtype):
                         lambda c=call, i=image, f=factor, m=method, r=result: c(i, f, m, dtype=r, preserve_range=True),
                     )
                     assert_same_bits(got, want, f"{method} {shape} {factor} {result}")
+
+
+def test_repetition_of_any_rows(build):
+    """Bands begin where a source row does, or in the middle of one."""
+    image = np.random.default_rng(12).random((5, 40, 3), np.float32)
+    with plan.watched() as steps:
+        whole = imfilt.upscale(image, 3, "nearest")
+    for y0, y1 in ((0, 15), (1, 5), (2, 3), (7, 15)):
+        part = np.zeros_like(whole)
+        getattr(isa.core, steps[0].loop)(image, part, steps[0].frame, *steps[0].taps, y0, y1)
+        assert_same_bits(part[y0:y1], whole[y0:y1], f"{y0} {y1}")
+        assert not np.delete(part, slice(y0, y1), axis=0).any()
 
 
 @pytest.mark.parametrize("streamed", [False, True])
