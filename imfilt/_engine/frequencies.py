@@ -32,7 +32,7 @@ class Response:
         if not self.is_known:
             down, right = ((np.arange(n) - n // 2) % period for n, period in zip(given.shape, size, strict=True))
             wide = np.zeros((len(given), size[1]))
-            np.add.at(wide, (slice(None), right), given)
+            np.add.at(wide.T, right, given.T)
             self.height, self.down, self.rows = size[0], down, along(wide)
 
     def block(self, x0, x1):
@@ -41,7 +41,7 @@ class Response:
         if self.is_known:
             return part
         wide = np.zeros((len(part), self.height), complex)
-        np.add.at(wide, (slice(None), self.down), part)
+        np.add.at(wide.T, self.down, part.T)
         return np.fft.fft(wide, out=wide)
 
 
@@ -70,13 +70,13 @@ def change(planes, targets, along, back, each):
     """
     rows, columns = planes[0].shape
     count = threads.count() if rows * columns * POINT_NS > plan.SERIAL_NS else 1
-    spectra = [None] * len(planes)
+    spectra = []
     tall = max(1, ROWS_BYTES // (16 * columns))
     bands = [(y, min(y + tall, rows)) for y in range(0, rows, tall)]
 
-    for i, plane in enumerate(planes):
-        first = along(plane[:1])
-        spectrum = spectra[i] = np.empty((rows, first.shape[1]), complex)
+    for plane in planes:
+        spectrum = np.empty((rows, along(plane[:1]).shape[1]), complex)
+        spectra.append(spectrum)
 
         def transform(y0, y1, plane=plane, spectrum=spectrum):
             along(plane[y0:y1], out=spectrum[y0:y1])

@@ -91,8 +91,10 @@ def gradient(
             rescale=not preserve_range, dtype=dtype, out=one,
         ) for kernel, one in zip(call.kernels, outs, strict=True)
     )  # fmt: skip
-    views = (one if call.axis is None else np.moveaxis(one, call.axis, -1) for one in (orientation, magnitude))
-    _polar(*(one[..., :-1] if alpha else one for one in views), call.diagonal, call.factor)
+    along, down = (one if call.axis is None else np.moveaxis(one, call.axis, -1) for one in (magnitude, orientation))
+    if alpha:
+        along, down = along[..., :-1], down[..., :-1]
+    _polar(down, along, call.diagonal, call.factor)
     return magnitude, orientation
 
 
