@@ -39,7 +39,7 @@ FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trap
 SMALL = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
 # Functions without names for their arguments, of the plain kind, take a sixth of the code less.
 DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,
-              "initializedcheck": False, "binding": False}  # fmt: skip
+              "initializedcheck": False, "binding": False, "auto_pickle": False}  # fmt: skip
 
 NO_COMPILER = """
 imfilt is built from source and needs a C compiler: GCC 12 or newer, or Clang 15 or newer.
@@ -65,7 +65,7 @@ class BuildExt(build_ext):
 
         directives = dict(DIRECTIVES, boundscheck=True, initializedcheck=True) if self.debug else DIRECTIVES
         # Once per source; the C of the core is then compiled once per instruction set.
-        sources = [Extension(f"imfilt.{name}", [f"imfilt/{name}.pyx"]) for name in ("_core", "_cpu")]
+        sources = [Extension(f"imfilt.{name}", [f"imfilt/{name}.pyx"]) for name in ("_core", "_cpu", "_calls")]
         cythonize(sources, compiler_directives=directives, annotate=self.annotate, build_dir=GENERATED)
         super().run()
 
@@ -110,7 +110,7 @@ def extensions():
             sys.exit(NO_COMPILER.format("neither cc, gcc nor clang was found"))
     table = BUILDS.get(MACHINE, {"": []})
     baseline = table[""]
-    return [extension("_cpu", "_cpu", [*baseline, "-Os"])] + [
+    return [extension(name, name, [*baseline, "-Os"]) for name in ("_cpu", "_calls")] + [
         extension(f"_core{suffix}", "_core", flags) for suffix, flags in table.items()
     ]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 # Lowest first; the longest name that matches counts. A file may import from lower floors
 # and from its own.
 FLOORS = {
+    "imfilt._calls": 1,
     "imfilt._core": 1,
     "imfilt._core_v3": 1,
     "imfilt._core_v4": 1,

@@ -29,6 +29,8 @@ def test_the_same_is_found_again_and_anything_else_is_not():
         (image, (taps,), (1, 1), "same"),
         (image, (taps,), (1, True), "same"),
         (image, (taps,), (1, 1.0), "same"),
+        (image, (taps,), ((1, 1), (1, 1)), "same"),
+        (image, (taps,), ((1, 1), (1, True)), "same"),
         (image, (taps,), 1, "full"),
         (image, (taps, None), 1, "same"),
         (image, (taps + 1,), 1, "same"),
@@ -52,7 +54,6 @@ def test_the_same_is_found_again_and_anything_else_is_not():
     (np.zeros((2, 2)), (np.array([1, None]),), 1),
     (np.zeros((2, 2)), (np.ones(1000),), 1),
     (np.zeros((2, 2)), (np.ones(3),), [1, 1]),
-    (np.zeros((2, 2)), (np.ones(3),), ((1, 1), (1, True))),
     (np.zeros((2, 2)), (np.ones(3),), (1, [1])),
 ])  # fmt: skip
 def test_what_is_looked_at_each_time(one):

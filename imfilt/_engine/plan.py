@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 import numpy as np
 
+from imfilt._calls import Calls, watch
 from imfilt._engine import borders, dtypes, spectral
 
 # Scratch. A line of 4 KiB and what it is made of stay in a first-level cache of 32 KiB. Where
@@ -76,6 +77,10 @@ class Frame(NamedTuple):
     most: float = inf  # larger ones this
 
 
+def _calls():
+    return Calls(PLANS_KEPT)
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Stage:
     """One sweep: a loop of the core, its taps, and what it reads around a pixel.
@@ -119,7 +124,7 @@ class Kernel:
     parts: tuple = ()  # where this is not linear: the linear kernels whose results it combines
     name: str = ""  # of the way it computes, for whoever asks
     plans: dict = field(default_factory=dict, init=False, repr=False)  # made so far
-    calls: dict = field(default_factory=dict, init=False, repr=False)  # whose arguments were checked, see run.py
+    calls: Calls = field(default_factory=_calls, init=False, repr=False)  # whose arguments were checked, see run.py
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -245,16 +250,11 @@ def make(kernel, *call, clip=NOT_CLIPPED):
     plan = kernel.plans.get(call)
     if plan is None:
         _planned.add(kernel)
-        plan = keep(kernel.plans, call, _make(kernel, *call))
+        plan = _make(kernel, *call)
+        if len(kernel.plans) >= PLANS_KEPT:
+            kernel.plans.clear()
+        kernel.plans[call] = plan
     return plan
-
-
-def keep(kept, call, made):
-    """`made`, which is found again under `call`."""
-    if len(kept) >= PLANS_KEPT:
-        kept.clear()
-    kept[call] = made
-    return made
 
 
 @contextmanager
@@ -262,9 +262,11 @@ def watched():
     """The steps that are run in this context, as they come: for whoever asks how something was computed."""
     steps: list[Step] = []
     token = _watching.set(steps)
+    watch(1)
     try:
         yield steps
     finally:
+        watch(-1)
         _watching.reset(token)
 
 

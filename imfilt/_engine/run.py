@@ -49,24 +49,19 @@ def apply(
     ndarray
         `out`, or a new C-contiguous array.
     """
-    arguments = None
+    parameters = mode, cval, channel_axis, rescale, dtype, clip, size, channels, isa.core
     known = None
-    if type(image) is np.ndarray and weights is None and alpha is False and (out is None or type(out) is np.ndarray):
-        # True is equal to 1, but not as an argument.
-        arguments = (
-            image.shape, image.dtype, mode, cval, type(cval), channel_axis, type(channel_axis), rescale, dtype, clip,
-            size, channels, isa.core, out is not None and (out.shape, out.dtype),
-        )  # fmt: skip
-        try:
-            known = kernel.calls.get(arguments)
-        except TypeError:  # not hashable: the checks will say what is wrong with it
-            arguments = None
+    if is_plain := weights is None and alpha is False:
+        known = (kernel.calls.run if finish is None else kernel.calls.find)(image, out, parameters)
+        if type(known) is np.ndarray:
+            return known
     if known is None:
-        image, known = _checked(
+        array, known = _checked(
             kernel, image, mode, cval, channel_axis, rescale, dtype, out, size, channels, spare, weights, alpha, clip
         )
-        if arguments is not None and known.lasting:
-            plan.keep(kernel.calls, arguments, known)
+        if is_plain and known.lasting:
+            kernel.calls.keep(image, out, parameters, known, *_function(known))
+        image = array
     axis = known.axis
     plan.tell(known.steps)
 
@@ -77,10 +72,7 @@ def apply(
         checks.out_shape(out, known.shape)
         if not _fits(out, axis, channels is not None) or checks.may_overlap(out, image):
             target = np.empty(known.shape, known.result)
-    if known.once is not None:
-        loop, rest = known.once
-        getattr(isa.core, loop)(image, target, *rest)
-    elif known.counted:
+    if known.counted:
         weighted.apply(
             kernel, image, axis, target, known.size, weights=weights, alpha=alpha, mode=mode, cval=known.cval,
             rescale=rescale, clip=clip,
@@ -118,7 +110,6 @@ class Call(NamedTuple):
     empty: bool
     counted: bool  # pixels have weights
     lasting: bool
-    once: tuple | None = None  # the loop and its arguments, if it is called once, on the image as it is
 
 
 def _checked(
@@ -146,13 +137,22 @@ def _checked(
             lasting = False
             if not (np.isfinite(cval) and np.isfinite(array).all()):
                 steps = plan.make(spare, *call, clip=clip).steps
-    native, empty = out is None or out.dtype.isnative, 0 in shape
-    once = None
-    if len(steps) == 1 and not empty and array.ndim < 4 and axis in (None, 2):
-        [step] = steps
-        if step.loop != "fft" and step.cost <= plan.SERIAL_NS and len(step.bands) == 1:
-            once = step.loop, (step.frame, *step.taps, *step.bands[0])
-    return array, Call(steps, axis, shape, result, size, cval, native, empty, counted, lasting, once)
+    native = out is None or out.dtype.isnative
+    return array, Call(steps, axis, shape, result, size, cval, native, 0 in shape, counted, lasting)
+
+
+def _only(call):
+    """The only sweep of a call, or None: where it is more than one of the image as it is."""
+    is_one = len(call.steps) == 1 and call.steps[0].loop != "fft"
+    return call.steps[0] if is_one and not call.empty and len(call.shape) < 4 and call.axis in (None, 2) else None
+
+
+def _function(call):
+    """The shape and the dtype of the result, and what makes it: a loop and its arguments. () if threads may help."""
+    step = _only(call)
+    if step is None or step.cost > plan.SERIAL_NS or len(step.bands) > 1:
+        return ()
+    return call.shape, call.result, getattr(isa.core, step.loop), (step.frame, *step.taps, *step.bands[0])
 
 
 def single_step(kernel, image, *, mode, cval, channel_axis, rescale, dtype):
@@ -160,9 +160,7 @@ def single_step(kernel, image, *, mode, cval, channel_axis, rescale, dtype):
     _, call = _checked(
         kernel, image, mode, cval, channel_axis, rescale, dtype, None, None, None, None, None, False, plan.NOT_CLIPPED
     )
-    if len(call.steps) != 1 or call.steps[0].loop == "fft" or call.empty or call.axis not in (None, 2):
-        return None
-    return call.steps[0]
+    return _only(call)
 
 
 def _plane_shape(shape, axis):
