@@ -13,6 +13,7 @@ cdef extern from "_simd.h" nogil:
     half_t double_to_half(double)
     int32_t float_bits(float)
     Py_ssize_t narrow_bytes(const float*, uint8_t*, Py_ssize_t)
+    Py_ssize_t narrow_words(const float*, uint16_t*, Py_ssize_t)
     int64_t double_bits(double)
 
 cdef extern from *:
@@ -116,6 +117,8 @@ cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogi
         shift = 12582912.0 if real is float else 6755399441055744.0
         if pixel is uint8_t and real is float:
             begin = narrow_bytes(<const float*>src, <uint8_t*>dst, n)
+        elif pixel is uint16_t and real is float:
+            begin = narrow_words(<const float*>src, <uint16_t*>dst, n)
         for i in range(begin, n):
             value = src[i]
             if pixel is uint8_t or pixel is uint16_t:

@@ -518,6 +518,31 @@ static inline ptrdiff_t narrow_bytes(const float *src, uint8_t *dst, ptrdiff_t n
     return i;
 }
 
+/* The same for sixteen-bit numbers. */
+static inline ptrdiff_t narrow_words(const float *src, uint16_t *dst, ptrdiff_t n)
+{
+    ptrdiff_t i = 0;
+#if defined(__AVX512BW__)
+    const __m512 most = _mm512_set1_ps(65535);
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    for (; i + 32 <= n; i += 32) {
+        __m512i a = _mm512_cvtps_epi32(_mm512_min_ps(most, _mm512_loadu_ps(src + i)));
+        __m512i b = _mm512_cvtps_epi32(_mm512_min_ps(most, _mm512_loadu_ps(src + i + 16)));
+        _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi64(order, _mm512_packus_epi32(a, b)));
+    }
+#elif defined(__AVX2__)
+    const __m256 most = _mm256_set1_ps(65535);
+    for (; i + 16 <= n; i += 16) {
+        __m256i a = _mm256_cvtps_epi32(_mm256_min_ps(most, _mm256_loadu_ps(src + i)));
+        __m256i b = _mm256_cvtps_epi32(_mm256_min_ps(most, _mm256_loadu_ps(src + i + 8)));
+        _mm256_storeu_si256((__m256i *)(dst + i), _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8));
+    }
+#else
+    (void)src, (void)dst, (void)n;
+#endif
+    return i;
+}
+
 /* sums / divisor, rounded half to even, which must be bytes: with h = divisor / 2, (sums + h) * multiplier >> (16 +
    shift) is the quotient, and one too many where it is odd and was half way between two. Returns how many were done. */
 static inline ptrdiff_t quotient_bytes(const uint16_t *sums, uint16_t divisor, uint16_t multiplier, int shift,
