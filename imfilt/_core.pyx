@@ -16,7 +16,7 @@ from libc.string cimport memcpy, memset
 from imfilt._pixels cimport real
 from imfilt._rows cimport (add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
                            DENSE_VECTORS, even_rows, FEW, fir_rows,
-                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, periodic_rows, put,
+                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, one_by_one, periodic_rows, put,
                            reciprocal, scaled_bytes, scaled_sum, scaled_words, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows,
                            store_part_f32, STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile, total,
                            TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels,
@@ -1307,6 +1307,7 @@ cdef inline void weave(const woven_type* lines, Py_ssize_t step, Py_ssize_t phas
         weave_pieces(lines, step, phases, channels, out, whole)
     for x in range(whole * phases, pixels):
         for c in range(channels):
+            one_by_one()
             out[x * channels + c] = lines[x % phases * step + x // phases * channels + c]
 
 
@@ -1737,6 +1738,7 @@ cdef inline void mix_set(Sweep* s, Mix* k, Py_ssize_t n, const char** runs, Py_s
             bias += width
             v += width
         for r in range(lines * t.count):
+            one_by_one()
             runs[r] += k.taken * s.size
 
 
@@ -2167,6 +2169,7 @@ cdef inline int16_t* quantized(const double* weights, Py_ssize_t count, char** l
     cdef Py_ssize_t t
     cdef int16_t* kept = <int16_t*>take(left, count * 2)
     for t in range(count):
+        one_by_one()
         kept[t] = <int16_t>weights[t]
     return kept
 

@@ -12,6 +12,7 @@ cdef extern from "_simd.h" nogil:
     half_t float_to_half(float)
     half_t double_to_half(double)
     int32_t float_bits(float)
+    void left_over()
     Py_ssize_t narrow_bytes(const float*, uint8_t*, Py_ssize_t)
     Py_ssize_t narrow_words(const float*, uint16_t*, Py_ssize_t)
     int64_t double_bits(double)
@@ -120,6 +121,8 @@ cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogi
         elif pixel is uint16_t and real is float:
             begin = narrow_words(<const float*>src, <uint16_t*>dst, n)
         for i in range(begin, n):
+            if pixel is uint8_t and real is float:
+                left_over()
             value = src[i]
             if pixel is uint8_t or pixel is uint16_t:
                 value = value if value > least else least  # NaN is not larger

@@ -9,6 +9,8 @@ from libc.stdint cimport int16_t, int32_t, int64_t, uint16_t, uint32_t, uint8_t
 
 cdef extern from "_simd.h" nogil:
     const Py_ssize_t VECTOR_BYTES
+    void one_by_one()
+    void left_over()
     # C sees GCC vectors; to Cython they are numbers that add and multiply.
     ctypedef float vf32
     ctypedef double vf64
@@ -380,6 +382,7 @@ cdef inline void mean_bytes(const uint16_t* sums, const Mean* mean, uint8_t* out
             out[x] = <uint8_t>float_bits(value + <float>12582912.0)
     else:
         for x in range(quotient_bytes(sums, mean.divisor, mean.multiplier, mean.shift, out, n), n):
+            left_over()
             quotient = <uint32_t>(<uint16_t>(sums[x] + half)) * mean.multiplier >> (16 + mean.shift)
             if mean.divisor % 2 == 0 and quotient * mean.divisor == <uint32_t>(sums[x] + half):
                 quotient -= quotient & 1
@@ -699,6 +702,7 @@ cdef inline void number_sum(const char** taps, Py_ssize_t x, Py_ssize_t count, c
     cdef number s = (<const number*>(taps[0] + x))[0] * weights[0]
     cdef Py_ssize_t t, step = VECTOR_BYTES // <Py_ssize_t>sizeof(number)
     for t in range(1, count):
+        one_by_one()
         s = s + (<const number*>(taps[t] + x))[0] * weights[t * step]
     out[0] = s if scale == NULL else s * scale[0]
 

@@ -374,6 +374,15 @@ static inline ptrdiff_t block_sums(const uint8_t **rows, ptrdiff_t tall, ptrdiff
     return x;
 }
 
+/* In a loop over a few numbers: vectors for it would only cost room, a kilobyte with what comes before and after.
+   `left_over` stands where narrow_bytes and quotient_bytes did all but a few. */
+#define one_by_one() __asm__("")
+#if defined(__SSE2__)
+#define left_over() one_by_one()
+#else
+#define left_over() (void)0
+#endif
+
 /* Each of n pixels `factor` times; pixels hold `bytes` bytes. Exactly what they hold is read and written. */
 #define REPEAT(type, times) for (ptrdiff_t x = 0; x < n; x++) { \
     type value; memcpy(&value, src + x * sizeof value, sizeof value); \

@@ -9,7 +9,7 @@ from libc.stdint cimport int32_t, uint16_t, uint8_t
 from libc.stdlib cimport free
 from libc.string cimport memset
 
-from imfilt._rows cimport any_lane, put, root, SHUFFLES, shuffled, unsafe_lanes, vec, VECTOR_BYTES, vf32, vf64
+from imfilt._rows cimport any_lane, one_by_one, put, root, SHUFFLES, shuffled, unsafe_lanes, vec, VECTOR_BYTES, vf32, vf64
 from imfilt._sweep cimport CONSTANT, fold, kind_of, lined, row_bytes, scratch, stream_end, Sweep, take, WRAP, write_line
 
 cdef extern from "_simd.h" nogil:
@@ -255,6 +255,7 @@ cdef inline void plan_moves(Straight* k) noexcept nogil:
     for t in range(k.wide):
         words = (t - radius) * k.step
         for i in range(each):
+            one_by_one()
             k.moves[16 * t + i] = <int32_t>(i + (words if words >= 0 else each + words))
 
 
