@@ -967,30 +967,37 @@ cdef inline Py_ssize_t direct_grain(Direct* k, Sweep* s) noexcept nogil:
     return grain
 
 
-cdef inline Py_ssize_t dense_bytes(Sweep* s) noexcept nogil:
+cdef inline Py_ssize_t dense_unit(const Direct* k, const Sweep* s) noexcept nogil:
+    """Bytes of a place in that table."""
+    return s.size if k.kinds == 1 else k.positions * VECTOR_BYTES
+
+
+cdef inline Py_ssize_t dense_bytes(const Direct* k, const Sweep* s) noexcept nogil:
     """A table of all places in the frame, where several lines are made at a time."""
-    return (s.rows + DENSE_ROWS) * s.columns * (s.size + 1) if s.together > 1 else 0
+    return (s.rows + DENSE_ROWS) * s.columns * (dense_unit(k, s) + 1) if s.together > 1 else 0
 
 
 cdef inline Py_ssize_t direct_bytes(Direct* k, Sweep* s, Py_ssize_t lines) noexcept nogil:
     k.line_step = s.line_step
     return (lined(k.count * k.positions * VECTOR_BYTES) + lined(lines * k.line_step) + lined(s.line_step)
             + lined(k.count * <Py_ssize_t>sizeof(void*)) + lined(k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
-            + lined(dense_bytes(s)))
+            + lined(k.positions * VECTOR_BYTES) + lined(dense_bytes(k, s)))
 
 
 cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real unused) noexcept nogil:
     """The scratch memory of direct_bytes, and what stays in it."""
-    cdef Py_ssize_t n, p, t, i, lane, lanes = VECTOR_BYTES // s.size, at = 0
+    cdef Py_ssize_t n, p, t, i, lane, lanes = VECTOR_BYTES // s.size, at = 0, places
     cdef real* weights
     cdef real* dense
+    cdef real* bias
     cdef unsigned char* wanted
     k.weights = take(left, k.count * k.positions * VECTOR_BYTES)
     k.lines = take(left, lines * k.line_step)
     k.ones = take(left, s.line_step)
     k.at = <const char**>take(left, k.count * <Py_ssize_t>sizeof(void*))
     k.begins = <Py_ssize_t*>take(left, k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
-    dense = <real*>take(left, dense_bytes(s))
+    bias = <real*>take(left, k.positions * VECTOR_BYTES)
+    dense = <real*>take(left, dense_bytes(k, s))
     for p in range(k.positions):
         k.begins[p] = p * VECTOR_BYTES
         if k.kinds > 1 and k.channels >= lanes:
@@ -1007,13 +1014,23 @@ cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real u
         (<real*>k.ones)[i] = 1
     if s.together == 1:
         return
-    wanted = <unsigned char*>(dense + (s.rows + DENSE_ROWS) * s.columns)
-    k.dense.tall, k.dense.wide, k.dense.step = s.rows, s.columns, s.cell
-    k.dense.weights, k.dense.lines, k.dense.scale = <const char*>dense, wanted, s.scaled
+    places = (s.rows + DENSE_ROWS) * s.columns
+    wanted = <unsigned char*>dense + places * dense_unit(k, s)
+    k.dense.tall, k.dense.wide, k.dense.step, k.dense.apart = s.rows, s.columns, s.cell, k.period
+    k.dense.weights, k.dense.lines, k.dense.scale, k.dense.bias = <const char*>dense, wanted, s.scaled, bias
+    for i in range(k.positions * lanes):
+        bias[i] = -0.0  # to add it changes nothing
     for t in range(k.count):
         i = k.offsets[3 * t] * s.columns + k.offsets[3 * t + 1]
-        dense[i] = <real>k.given[t]
-        for n in range(DENSE_ROWS):
+        if k.kinds == 1:
+            dense[i] = <real>k.given[t]
+        for p in range(k.positions if k.kinds > 1 else 0):
+            weights = <real*>k.weights + (p * k.count + t) * lanes
+            if k.offsets[3 * t + 2] < 0:
+                memcpy(bias + p * lanes, weights, VECTOR_BYTES)
+            else:
+                memcpy(dense + (p * places + i) * lanes, weights, VECTOR_BYTES)
+        for n in range(DENSE_ROWS if k.offsets[3 * t + 2] >= 0 else 0):
             wanted[i + n * s.columns] |= 1 << n
 
 
@@ -1315,26 +1332,47 @@ cdef inline void weave(const woven_type* lines, Py_ssize_t step, Py_ssize_t phas
 
 cdef void wide_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
                     Py_ssize_t out_step, vec unused) noexcept nogil:
-    dense_tile(k, rows, x, count, out, out_step, DENSE_VECTORS, False, unused)
+    dense_tile(k, rows, x, count, out, out_step, DENSE_VECTORS, False, False, unused)
+
+
+cdef void wide_pixels(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
+                      Py_ssize_t out_step, vec unused) noexcept nogil:
+    dense_tile(k, rows, x, count, out, out_step, DENSE_VECTORS, False, True, unused)
+
+
+cdef void narrow_pixels(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
+                        Py_ssize_t out_step, vec unused) noexcept nogil:
+    dense_tile(k, rows, x, count, out, out_step, 1, False, True, unused)
 
 
 cdef void wide_tile_fused(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
                           Py_ssize_t out_step, vec unused) noexcept nogil:
-    dense_tile(k, rows, x, count, out, out_step, DENSE_VECTORS, True, unused)
+    dense_tile(k, rows, x, count, out, out_step, DENSE_VECTORS, True, False, unused)
 
 
 cdef void narrow_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
                       Py_ssize_t out_step, bint fused, vec unused) noexcept nogil:
     if fused:
-        dense_tile(k, rows, x, count, out, out_step, 1, True, unused)
+        dense_tile(k, rows, x, count, out, out_step, 1, True, False, unused)
     else:
-        dense_tile(k, rows, x, count, out, out_step, 1, False, unused)
+        dense_tile(k, rows, x, count, out, out_step, 1, False, False, unused)
 
 
-cdef inline void dense_lines(Direct* k, const char** rows, Py_ssize_t count, char* out, Py_ssize_t out_step,
+cdef inline void dense_lines(const Sweep* s, Direct* k, const char** rows, Py_ssize_t count, char* out, Py_ssize_t out_step,
                              Py_ssize_t nbytes, vec unused) noexcept nogil:
-    """Up to DENSE_ROWS lines; exactly `nbytes` of each, one vector at least."""
-    cdef Py_ssize_t x = 0
+    """Up to DENSE_ROWS lines; exactly `nbytes` of each, one vector at least, or whole pixels."""
+    cdef Py_ssize_t x = 0, p, unit = (s.rows + DENSE_ROWS) * s.columns * VECTOR_BYTES
+    cdef const char* weights = k.dense.weights
+    cdef const vec* bias = <const vec*>k.dense.bias
+    while k.kinds > 1 and x < nbytes:
+        for p in range(k.positions):
+            k.dense.weights, k.dense.bias = weights + p * unit, bias + p
+            if x + DENSE_VECTORS * k.period <= nbytes:
+                wide_pixels(&k.dense, rows, x + k.begins[p], count, out, out_step, unused)
+            else:
+                narrow_pixels(&k.dense, rows, x + k.begins[p], count, out, out_step, unused)
+        x += DENSE_VECTORS * k.period if x + DENSE_VECTORS * k.period <= nbytes else k.period
+    k.dense.weights, k.dense.bias = weights, bias
     while x + DENSE_VECTORS * VECTOR_BYTES <= nbytes:
         if k.fused:
             wide_tile_fused(&k.dense, rows, x, count, out, out_step, unused)
@@ -1355,8 +1393,8 @@ cdef void direct_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_
     cdef Py_ssize_t n, p, sources, pixels
     cdef vec* target = out
     if s.together > 1:
-        k.dense.stream = stream
-        dense_lines(k, rows + i, count, <char*>out, out_step, nbytes, (<const vec*>s.scale_vector)[0])
+        k.dense.stream = stream and (k.kinds == 1 or k.period % 64 == 0)
+        dense_lines(s, k, rows + i, count, <char*>out, out_step, nbytes, (<const vec*>s.scale_vector)[0])
         return
     rows += (y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y
     if s.up_x == 1:
@@ -1496,10 +1534,11 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
                   and s.stride_x == 1 and s.up_x == 1 and s.width * s.pixel >= IN_PLACE_BYTES)
     arrange(&s, s.parts, s.out_channels * s.size, s.size, s.up_x, grain)
     if s.block > 1:
-        if s.block != DENSE_ROWS or grain != 1 or k.sets != 1 or s.parts != 1 or s.stride_y != 1 or s.stride_x != 1:
+        if (s.block != DENSE_ROWS or k.sets != 1 or s.picks != NULL or s.stride_y != 1 or s.stride_x != 1
+                or (k.kinds > 1 and (fused or k.channels < VECTOR_BYTES // s.size))):
             raise ValueError("core: direct makes several lines at a time for one kernel without strides only")
         for t in range(k.count):
-            if k.offsets[3 * t + 2] < 0:
+            if k.offsets[3 * t + 2] < 0 and k.kinds == 1:
                 raise ValueError("core: several lines at a time have no bias")
         s.together = DENSE_ROWS
     k.fused = fused

@@ -761,7 +761,9 @@ cdef inline vec madd(vec a, vec b, vec c) noexcept nogil:
 ctypedef struct Dense:
     Py_ssize_t tall, wide          # rows and columns of the taps
     Py_ssize_t step                # bytes from a column of them to the next
-    const char* weights            # weights[r * wide + c], a number each
+    Py_ssize_t apart               # bytes from a vector of a line to the next, where weights are vectors
+    const char* weights            # weights[r * wide + c], a number each, or a vector
+    const void* bias               # added to all sums, where weights are vectors
     # lines[r * wide + c] has bit i set when input row r under column c counts for output line i.
     const unsigned char* lines
     const void* scale
@@ -772,22 +774,33 @@ cdef inline vec add_product(vec a, vec w, vec s, bint fused) noexcept nogil:
     return madd(a, w, s) if fused else s + a * w
 
 
-cdef inline void dense_store(const Dense* k, char* out, vec s0, vec s1, vec s2, vec s3, Py_ssize_t width) noexcept nogil:
+cdef inline void dense_store(const Dense* k, char* out, vec s0, vec s1, vec s2, vec s3, Py_ssize_t width,
+                             bint vectors) noexcept nogil:
     cdef vec[4] s = [s0, s1, s2, s3]
-    store(out, VECTOR_BYTES, <const vec*>k.scale, s, width, k.stream)
+    cdef Py_ssize_t i
+    if vectors:
+        for i in range(width):
+            s[i] = s[i] + (<const vec*>k.bias)[0]
+    store(out, k.apart if vectors else VECTOR_BYTES, <const vec*>k.scale, s, width, k.stream)
+
+
+cdef inline vec weight(const char* at, bint vectors, vec unused) noexcept nogil:
+    return (<const vec*>at)[0] if vectors else splat(at, unused)
 
 
 cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_ssize_t count, char* out,
-                            Py_ssize_t out_step, Py_ssize_t width, bint fused, vec unused) noexcept nogil:
+                            Py_ssize_t out_step, Py_ssize_t width, bint fused, bint vectors, vec unused) noexcept nogil:
     """`count` <= DENSE_ROWS output lines, `width` vectors of each: what is loaded serves every line.
 
+    Weights are numbers, or `vectors` of one for each channel.
     Lines and vectors (1, 2 or 4) have names, for GCC keeps no array in registers that a branch may leave alone.
     """
     cdef vec zero = unused - unused, w, a0, a1, a2, a3
     cdef vec s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23
     cdef vec s30, s31, s32, s33, s40, s41, s42, s43, s50, s51, s52, s53
     cdef Py_ssize_t r, c, size = sizeof(float) if vec is vf32 else sizeof(double)
-    cdef Py_ssize_t wide = k.wide, step = k.step, back = wide * size
+    cdef Py_ssize_t unit = VECTOR_BYTES if vectors else size, apart = k.apart if vectors else VECTOR_BYTES
+    cdef Py_ssize_t wide = k.wide, step = k.step, back = wide * unit
     cdef const char* at
     cdef const char* tap
     cdef const unsigned char* lines = k.lines
@@ -803,12 +816,12 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
             wanted = lines[c] & limit
             a0 = (<const vec*>at)[0]
             if width > 1:
-                a1 = (<const vec*>(at + VECTOR_BYTES))[0]
+                a1 = (<const vec*>(at + apart))[0]
             if width > 2:
-                a2 = (<const vec*>(at + 2 * VECTOR_BYTES))[0]
-                a3 = (<const vec*>(at + 3 * VECTOR_BYTES))[0]
+                a2 = (<const vec*>(at + 2 * apart))[0]
+                a3 = (<const vec*>(at + 3 * apart))[0]
             if expected(wanted & 1):
-                w = splat(tap, zero)
+                w = weight(tap, vectors, zero)
                 s00 = add_product(a0, w, s00, fused)
                 if width > 1:
                     s01 = add_product(a1, w, s01, fused)
@@ -816,7 +829,7 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
                     s02 = add_product(a2, w, s02, fused)
                     s03 = add_product(a3, w, s03, fused)
             if expected(wanted & 2):
-                w = splat(tap - back, zero)
+                w = weight(tap - back, vectors, zero)
                 s10 = add_product(a0, w, s10, fused)
                 if width > 1:
                     s11 = add_product(a1, w, s11, fused)
@@ -824,7 +837,7 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
                     s12 = add_product(a2, w, s12, fused)
                     s13 = add_product(a3, w, s13, fused)
             if expected(wanted & 4):
-                w = splat(tap - 2 * back, zero)
+                w = weight(tap - 2 * back, vectors, zero)
                 s20 = add_product(a0, w, s20, fused)
                 if width > 1:
                     s21 = add_product(a1, w, s21, fused)
@@ -832,7 +845,7 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
                     s22 = add_product(a2, w, s22, fused)
                     s23 = add_product(a3, w, s23, fused)
             if expected(wanted & 8):
-                w = splat(tap - 3 * back, zero)
+                w = weight(tap - 3 * back, vectors, zero)
                 s30 = add_product(a0, w, s30, fused)
                 if width > 1:
                     s31 = add_product(a1, w, s31, fused)
@@ -840,7 +853,7 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
                     s32 = add_product(a2, w, s32, fused)
                     s33 = add_product(a3, w, s33, fused)
             if expected(wanted & 16):
-                w = splat(tap - 4 * back, zero)
+                w = weight(tap - 4 * back, vectors, zero)
                 s40 = add_product(a0, w, s40, fused)
                 if width > 1:
                     s41 = add_product(a1, w, s41, fused)
@@ -848,7 +861,7 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
                     s42 = add_product(a2, w, s42, fused)
                     s43 = add_product(a3, w, s43, fused)
             if expected(wanted & 32):
-                w = splat(tap - 5 * back, zero)
+                w = weight(tap - 5 * back, vectors, zero)
                 s50 = add_product(a0, w, s50, fused)
                 if width > 1:
                     s51 = add_product(a1, w, s51, fused)
@@ -856,20 +869,20 @@ cdef inline void dense_tile(const Dense* k, const char** rows, Py_ssize_t x, Py_
                     s52 = add_product(a2, w, s52, fused)
                     s53 = add_product(a3, w, s53, fused)
             at += step
-            tap += size
+            tap += unit
         lines += wide
     out += x
-    dense_store(k, out, s00, s01, s02, s03, width)
+    dense_store(k, out, s00, s01, s02, s03, width, vectors)
     if count > 1:
-        dense_store(k, out + out_step, s10, s11, s12, s13, width)
+        dense_store(k, out + out_step, s10, s11, s12, s13, width, vectors)
     if count > 2:
-        dense_store(k, out + 2 * out_step, s20, s21, s22, s23, width)
+        dense_store(k, out + 2 * out_step, s20, s21, s22, s23, width, vectors)
     if count > 3:
-        dense_store(k, out + 3 * out_step, s30, s31, s32, s33, width)
+        dense_store(k, out + 3 * out_step, s30, s31, s32, s33, width, vectors)
     if count > 4:
-        dense_store(k, out + 4 * out_step, s40, s41, s42, s43, width)
+        dense_store(k, out + 4 * out_step, s40, s41, s42, s43, width, vectors)
     if count > 5:
-        dense_store(k, out + 5 * out_step, s50, s51, s52, s53, width)
+        dense_store(k, out + 5 * out_step, s50, s51, s52, s53, width, vectors)
 
 
 # ---- channel mixing -------------------------------------------------------------------

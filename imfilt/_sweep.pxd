@@ -401,8 +401,11 @@ cdef inline void make_lines(Sweep* s, void* work, begin_block begin, make_line m
     # Numbers of the result's type need no rounding: their line is the result itself.
     # Past the caches line by line, where there is scratch between rows and lines: what is stored there would wait
     # behind stores that wait for memory.
+    # Pixels of several lines at a time come piece by piece: so would go those that share a line of cache.
+    cdef bint together = s.together == 1 or s.dst_step % STREAM_ALIGNMENT == 0
+    cdef bint pieces = s.together > 1 and s.grain > 1 and ((<size_t>dst) % 64 != 0 or s.dst_step % 64 != 0)
     cdef bint direct = (s.write == NULL and not s.clipped and nbytes >= VECTOR_BYTES
-                        and not (s.streamed and begin != NULL)), stream
+                        and not (s.streamed and (begin != NULL or pieces))), stream
     s.numbers = n
     if begin != NULL:
         begin(s, work, rows, count, padded(nbytes))
@@ -410,8 +413,7 @@ cdef inline void make_lines(Sweep* s, void* work, begin_block begin, make_line m
     while i < count:
         lot = min(s.together, count - i)
         if direct:
-            stream = (s.streamed and (<size_t>dst) % STREAM_ALIGNMENT == 0
-                      and (lot == 1 or s.dst_step % STREAM_ALIGNMENT == 0))
+            stream = s.streamed and (<size_t>dst) % STREAM_ALIGNMENT == 0 and (together or lot == 1)
             make(s, work, rows, y, i, lot, stream, dst, s.dst_step, nbytes)
         else:
             make(s, work, rows, y, i, lot, False, lines, s.line_step,

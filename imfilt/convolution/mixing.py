@@ -18,11 +18,12 @@ from imfilt.convolution.separable import indices, taps
 VECTOR = 16  # numbers of the widest vector; so that every build of the core goes the same way
 FEW = 4  # channels, and taps
 MANY = 12  # taps from which several lines are made at a time (measured)
+MANY_OF_PIXELS = 9  # with weights for each channel
 
 
-def lie_close(count, frame):
+def lie_close(count, frame, many=MANY):
     """Whether so many taps are made for several lines at a time, by a loop that visits every place in the frame."""
-    return frame["stride"] == (1, 1) and count >= MANY and 4 * count >= frame["rows"] * frame["columns"]
+    return frame["stride"] == (1, 1) and count >= many and 4 * count >= frame["rows"] * frame["columns"]
 
 
 def of_groups(weight, groups):
@@ -98,9 +99,10 @@ def _direct(sets, bias, channels, frame):
     arrays = direct_arrays(sets, bias, channels)
     groups, taken, made = next(one[0][2].shape for one in sets if one)
     most = max(map(len, sets)) * taken
+    kinds = arrays[1].shape[1]
     many = (
-        len(sets) == 1 and bias is None and arrays[1].shape[1] == 1 and not arrays[3].size
-        and lie_close(most, frame)
+        len(sets) == 1 and (kinds >= VECTOR or (kinds == 1 and bias is None)) and not arrays[3].size
+        and lie_close(most, frame, MANY if kinds == 1 else MANY_OF_PIXELS)
     )  # fmt: skip
     return Stage(
         "direct", (*arrays, False), **frame, work=most, channels=groups * made, cells=taken * groups * made,
