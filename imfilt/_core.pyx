@@ -355,7 +355,9 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     s.in_place = (s.stride_x == 1 and s.packed and kind_of(src) == b"f" and s.itemsize == s.size
                   and s.width * s.pixel >= IN_PLACE_BYTES)
     if SHUFFLES and k.terms == 1 and is_crossed(&k, &s, columns, rows) and may_go_straight(&b, &s, src):
-        if separable_straightly(&b, &k, &s, given) < 0:
+        with nogil:
+            status = separable_straightly(&b, &k, &s, given)
+        if status < 0:
             raise MemoryError("imfilt: no memory for the rows of a strip")
         return
     small = not SHUFFLES and is_small(&k, &s, given, src)
@@ -864,7 +866,9 @@ def gradient(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     if s.stride_x != 1 or s.stride_y != 1 or s.up_x != 1 or s.up_y != 1:
         raise ValueError("core: gradient has no steps")
     if SHUFFLES > 1 and s.rows <= 5 and s.left == s.rows // 2 and may_go_straight(&b, &s, src):
-        if gradient_straightly(&b, &s, even, odd) < 0:
+        with nogil:
+            status = gradient_straightly(&b, &s, even, odd)
+        if status < 0:
             raise MemoryError("imfilt: no memory for the rows of a strip")
         if s.y0 == s.y1:
             return
@@ -1545,7 +1549,9 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
     dense = SHUFFLES > 1 and is_dense(&k, &s)
     straightly = SHUFFLES and (dense or is_plain(&k, &s, kind_of(src) == b"f")) and may_go_straight(&b, &s, src)
     if SHUFFLES > 1 and dense and straightly:
-        if dense_straightly(&b, &k, &s) < 0:
+        with nogil:
+            status = dense_straightly(&b, &k, &s)
+        if status < 0:
             raise MemoryError("imfilt: no memory for the rows of a strip")
         return
     b.work = &k

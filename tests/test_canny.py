@@ -238,6 +238,8 @@ def test_strips_and_threads_make_no_difference(build, grey, monkeypatch):
     options = ({}, {"mask": mask}, {"mode": "reflect", "sigma": 2}, {"mode": "wrap", "mask": mask}, {"cval": 0.4},
                {"use_quantiles": True, "mask": mask})  # fmt: skip
     want = [imfilt.canny(image, **one) for one in options]
+    monkeypatch.setattr(chain, "BAND_BYTES", 0)
+    monkeypatch.setattr(chain, "SERIAL_NS", -1.0)
     for rows in (1, 2, 7, 1000):
         monkeypatch.setattr(chain, "BAND_ROWS", rows)
         for threads in (1, 3):
@@ -246,8 +248,18 @@ def test_strips_and_threads_make_no_difference(build, grey, monkeypatch):
                     assert (imfilt.canny(image, **one) == edges).all(), f"{rows} rows, {threads} threads, {one}"
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (9, 1), (5, 7), (60, 70)])
+def test_a_border_is_given_back_in_one_piece_or_in_nine(grey, shape, monkeypatch):
+    image = grey("coins")[: shape[0], : shape[1]] / 255
+    for sigma in (0, 0.7, 2, (5, 1)):
+        want = imfilt.canny(image, sigma)
+        monkeypatch.setattr("imfilt.filters.canny.WHOLE_NUMBERS", 0)
+        assert (imfilt.canny(image, sigma) == want).all()
+        monkeypatch.undo()
+
+
 def test_nothing_but_the_result_is_as_large_as_the_image(grey):
-    image = np.tile(grey("coins"), (7, 1))  # 6.5 MB
+    image = np.tile(grey("coins"), (14, 1))  # 13 MB
     mask = holes(image.shape)
     out = np.empty(image.shape, bool)
     for options, most in (({}, 0.1), ({"mask": mask}, 0.25), ({"cval": 0.5}, 0.15), ({"use_quantiles": True}, 1.5)):

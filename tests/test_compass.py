@@ -347,8 +347,9 @@ def test_polar_loop_has_the_bits_of_its_twin_and_is_right(build, kind, diagonal)
 def test_gradient_bands_do_not_matter(monkeypatch):
     image = np.random.default_rng(8).random((33, 40, 3))
     want = imfilt.gradient(image), imfilt.gradient(np.moveaxis(image, -1, 0), channel_axis=0)
-    for numbers in (1, 300, 1 << 30):
-        monkeypatch.setattr("imfilt.filters.orientation.BAND_NUMBERS", numbers)
+    monkeypatch.setattr(plan, "SERIAL_NS", -1.0)
+    for nbytes in (1, 3000, 1 << 30):
+        monkeypatch.setattr("imfilt.filters.orientation.BAND_BYTES", nbytes)
         got = imfilt.gradient(image), imfilt.gradient(np.moveaxis(image, -1, 0), channel_axis=0)
         for a, b in zip(got, want, strict=True):
             for one, other in zip(a, b, strict=True):

@@ -1,11 +1,13 @@
 """The threads that help a caller: every band once, errors, waiting awake and asleep, callers side by side."""
 
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
 
+import imfilt
 from imfilt._cpu import Signal
 from imfilt._engine import threads
 
@@ -111,3 +113,59 @@ def test_a_signal_is_seen_or_not():
     start = time.monotonic()
     assert signal.wait(0, 1.0, 0.02)
     assert time.monotonic() - start >= 0.02
+
+
+FILTERS = {
+    "separable": lambda image: imfilt.sobel_h(image),
+    "separable of several terms": lambda image: imfilt.hessian_matrix(image, 2),
+    "many taps": lambda image: imfilt.gaussian(image, 3),
+    "even": lambda image: imfilt.gaussian(image, 1.5, dtype=image.dtype),
+    "gradient": lambda image: imfilt.sobel(image),
+    "polar": lambda image: imfilt.gradient(image),
+    "square": lambda image: imfilt.correlate(image, np.arange(1.0, 10).reshape(3, 3), plan="direct"),
+    "cross": lambda image: imfilt.laplace(image),
+    "whole numbers": lambda image: imfilt.sharpen(image, dtype=image.dtype),
+    "norm": lambda image: imfilt.roberts(image),
+    "strongest": lambda image: imfilt.kirsch(image),
+    "box": lambda image: imfilt.box(image, 5, dtype=image.dtype),
+    "large box": lambda image: imfilt.box(image, 31),
+    "area": lambda image: imfilt.downscale(image, 2, "area", dtype=image.dtype),
+    "repetition": lambda image: imfilt.upscale(image, 2, "nearest", dtype=image.dtype),
+    "resample": lambda image: imfilt.upscale(image, 2, dtype=image.dtype),
+    "mix": lambda image: imfilt.conv2d(image, np.ones((8, 1, 3, 3))),
+    "canny": lambda image: imfilt.canny(image),
+}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("name", FILTERS)
+def test_other_threads_run_meanwhile(build, name, dtype):
+    if build == "numpy":
+        pytest.skip("NumPy's own loops")
+    image = np.zeros((700, 900), dtype)
+    turns, stop = [0], threading.Event()
+
+    def take_turns():
+        while not stop.is_set():
+            turns[0] += 1
+            time.sleep(1e-5)
+
+    interval = sys.getswitchinterval()
+    other = threading.Thread(target=take_turns)
+    other.start()
+    try:
+        with imfilt.num_threads(1):
+            FILTERS[name](image)
+            sys.setswitchinterval(100)  # from here on nobody else runs unless it is let,
+            time.sleep(0.02)  # once it has stopped waiting for the interval that was
+            for _ in range(300):
+                before = turns[0]
+                FILTERS[name](image)
+                if turns[0] > before:
+                    break
+            else:
+                pytest.fail("the interpreter is held")
+    finally:
+        sys.setswitchinterval(interval)
+        stop.set()
+        other.join()

@@ -9,9 +9,11 @@ from collections import deque
 
 import numpy as np
 
-from imfilt._engine import borders, isa, plan, threads, twin
+from imfilt._engine import borders, isa, threads, twin
 
-BAND_ROWS = 64  # strips overlap: with two rows above and below, a sixteenth is made twice
+BAND_ROWS = 64  # at least: strips overlap; with two rows above and below, a sixteenth is made twice
+BAND_BYTES = 1 << 19  # of a strip, which stays in a second-level cache
+SERIAL_NS = 300e3  # up to which two threads were no faster than one: each band is several calls, which meet in Python
 
 
 def run(make, use, shape, dtype, halo, cost):
@@ -31,6 +33,9 @@ def run(make, use, shape, dtype, halo, cost):
         Of all this, in nanoseconds on one thread.
     """
     height, width = shape
+    workers = threads.count() if cost > SERIAL_NS else 1
+    tall = max(BAND_ROWS, BAND_BYTES // max(1, width * np.dtype(dtype).itemsize))
+    tall = -(-height // (-(-height // (tall * workers)) * workers))  # as many bands for each thread
     spare: deque = deque()  # strips that no thread uses; append and pop are atomic
 
     def work(y0, y1):
@@ -38,14 +43,13 @@ def run(make, use, shape, dtype, halo, cost):
         try:
             scratch = spare.pop()
         except IndexError:
-            scratch = np.empty((min(height, BAND_ROWS + 2 * halo), width), dtype)
+            scratch = np.empty((min(height, tall + 2 * halo), width), dtype)
         strip = scratch[: last - first]
         make(strip, first)
         use(strip, first, y0, y1)
         spare.append(scratch)
 
-    bands = [(y, min(y + BAND_ROWS, height)) for y in range(0, height, BAND_ROWS)]
-    threads.run(work, bands, threads.count() if cost > plan.SERIAL_NS else 1)
+    threads.run(work, [(y, min(y + tall, height)) for y in range(0, height, tall)], workers)
 
 
 def rows(step, source, first, target, y0, *more):

@@ -4,6 +4,8 @@ import contextvars
 import os
 from collections import deque
 from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -227,23 +229,36 @@ def run(work, bands, workers):
             work(*band)
         return
 
-    left = deque(bands)  # popleft is atomic: a band goes to one thread
+    # Each thread has bands that follow each other, and then helps others with their last: what comes next in a
+    # pipeline finds them in the cache of the same processor. pop and popleft are atomic: a band goes to one thread.
+    workers = min(workers, len(bands))
+    ends = [len(bands) * i // workers for i in range(workers + 1)]
+    shares = [deque(bands[begin:end]) for begin, end in pairwise(ends)]
 
-    def drain():
+    def drain(i):
+        own = shares[i]
         while True:
             try:
-                band = left.popleft()
+                band = own.popleft()
             except IndexError:
-                return
+                break
             work(*band)
+        for other in shares:
+            while True:
+                try:
+                    band = other.pop()
+                except IndexError:
+                    break
+                work(*band)
 
-    helpers = _borrow(workers - 1, min(workers, len(bands)) - 1)
+    helpers = _borrow(workers - 1, workers - 1)
     try:
-        for helper in helpers:
-            helper.give(drain)
-        drain()
+        for i, helper in enumerate(helpers, 1):
+            helper.give(partial(drain, i))
+        drain(0)
     finally:
-        left.clear()
+        for share in shares:
+            share.clear()
         errors = _settle(helpers)
     if errors:
         raise errors[0]

@@ -21,6 +21,7 @@ LEAST = 1e-14  # a threshold of 0 means this, so that flat pixels are not edges
 # Sobel's three taps, and one pixel on every side whose magnitudes are compared.
 _MAXIMA = plan.Kernel((plan.Stage("suppress", (), 5, 5, 2, 2, work=30),), halo=(2, 2, 2, 2), name="suppress")
 _HALO = 2
+WHOLE_NUMBERS = 1 << 14  # of an image so small that one division of all costs less than those of nine parts
 
 
 def _taps(sigma):
@@ -62,6 +63,9 @@ def _through(steps, source, first, strip, y0):
 
 def _parts(first, last, n, small):
     """Rows first ... last of n, in slices counted from `first`, and the rows of a small image that stand for them."""
+    if small == n:
+        yield slice(0, last - first), slice(first, last)
+        return
     near, far = small // 2, n - (small - small // 2 - 1)
     for begin, end, shift in ((0, near, 0), (near, far, None), (far, n, n - small)):
         begin, end = max(begin, first), min(end, last)
@@ -94,7 +98,9 @@ def _smoother(array, sigmas, mask, border, cval, real):
     counting = [] if mask is None else _steps(kernels, shape, np.dtype(bool), real, border, cval)
     # Without a mask the Gaussian of ones is the same in all pixels that are far from the border.
     radii = steps[0].frame.top, steps[-1].frame.left
-    small = tuple(min(n, 2 * radius + 1) for n, radius in zip(shape, radii, strict=True))
+    small = shape
+    if array.size > WHOLE_NUMBERS:
+        small = tuple(min(n, 2 * radius + 1) for n, radius in zip(shape, radii, strict=True))
     ones = _given_back(kernels, small, real, cval) if constant and mask is None else None
 
     def smooth(strip, first):

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 OPERATORS = {"sobel": kernels.SOBEL, "scharr": kernels.SCHARR, "prewitt": kernels.PREWITT, "farid": kernels.FARID}
-BAND_NUMBERS = 1 << 15  # in a second-level cache
-NUMBER_NS = 1.5  # for one number in both results, on one thread
+BAND_BYTES = 1 << 19  # of each result: both stay in a second-level cache, and threads seldom meet between their loops
+BYTE_NS = 0.2  # for one byte of a result, both made on one thread, at least
 
 
 @fill
@@ -141,13 +141,17 @@ def _together(call, array, along, down):
         isa.core.polar(down[y0:y1], along[y0:y1], call.diagonal, call.factor)
 
     plan.tell(call.steps)
-    if array.size <= BAND_NUMBERS:
+    if along.nbytes * BYTE_NS <= plan.SERIAL_NS:
         work(0, len(array))
     else:
-        rows = max(1, BAND_NUMBERS // array[:1].size)
-        bands = [(y, min(y + rows, len(array))) for y in range(0, len(array), rows)]
-        threads.run(work, bands, threads.count())
+        threads.run(work, _bands(along), threads.count())
     return along, down
+
+
+def _bands(result):
+    """Its rows, in bands: one for each thread, or more, that lie in cache."""
+    rows = max(1, min(BAND_BYTES // result[:1].nbytes, -(-len(result) // threads.count())))
+    return [(y, min(y + rows, len(result))) for y in range(0, len(result), rows)]
 
 
 def _polar(first, second, diagonal, factor):
@@ -165,9 +169,7 @@ def _polar(first, second, diagonal, factor):
             if part is not made:
                 part[...] = made
 
-    if first.size * NUMBER_NS <= plan.SERIAL_NS:
+    if first.nbytes * BYTE_NS <= plan.SERIAL_NS:
         work(0, len(first))
         return
-    rows = max(1, BAND_NUMBERS // max(1, first[:1].size))
-    bands = [(y, min(y + rows, len(first))) for y in range(0, len(first), rows)]
-    threads.run(work, bands, threads.count())
+    threads.run(work, _bands(first), threads.count())
