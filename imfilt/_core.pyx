@@ -1307,8 +1307,8 @@ cdef inline void weave_numbers(const woven_type* lines, Py_ssize_t step, Py_ssiz
         out[x] = lines[x % phases * step + x // phases]
 
 
-cdef inline void weave(const woven_type* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
-                       woven_type* out, Py_ssize_t pixels) noexcept nogil:
+cdef void weave(const woven_type* lines, Py_ssize_t step, Py_ssize_t phases, Py_ssize_t channels,
+                woven_type* out, Py_ssize_t pixels) noexcept nogil:
     """Pixel x of the result is pixel x // phases of line x % phases."""
     cdef Py_ssize_t x, c, size = sizeof(woven_type), whole
     if channels == 1:
