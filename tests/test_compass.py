@@ -349,7 +349,7 @@ def test_gradient_bands_do_not_matter(monkeypatch):
     want = imfilt.gradient(image), imfilt.gradient(np.moveaxis(image, -1, 0), channel_axis=0)
     monkeypatch.setattr(plan, "SERIAL_NS", -1.0)
     for nbytes in (1, 3000, 1 << 30):
-        monkeypatch.setattr("imfilt.filters.orientation.BAND_BYTES", nbytes)
+        monkeypatch.setattr("imfilt._engine.chain.BAND_BYTES", nbytes)
         got = imfilt.gradient(image), imfilt.gradient(np.moveaxis(image, -1, 0), channel_axis=0)
         for a, b in zip(got, want, strict=True):
             for one, other in zip(a, b, strict=True):

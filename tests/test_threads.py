@@ -115,6 +115,19 @@ def test_a_signal_is_seen_or_not():
     assert time.monotonic() - start >= 0.02
 
 
+def test_helpers_work_in_the_context_of_the_caller():
+    seen = set()
+
+    def work(y0, y1):
+        seen.add((threading.get_ident(), np.geterr()["divide"], threads.count()))
+        time.sleep(5e-3)
+
+    with np.errstate(divide="raise"), imfilt.num_threads(7):
+        threads.run(work, [(y, y + 1) for y in range(6)], 2)
+    assert len(seen) == 2
+    assert {one[1:] for one in seen} == {("raise", 7)}
+
+
 FILTERS = {
     "separable": lambda image: imfilt.sobel_h(image),
     "separable of several terms": lambda image: imfilt.hessian_matrix(image, 2),

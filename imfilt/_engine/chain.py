@@ -9,10 +9,10 @@ from collections import deque
 
 import numpy as np
 
-from imfilt._engine import borders, isa, threads, twin
+from imfilt._engine import borders, isa, plan, threads, twin
 
 BAND_ROWS = 64  # at least: strips overlap; with two rows above and below, a sixteenth is made twice
-BAND_BYTES = 1 << 19  # of a strip, which stays in a second-level cache
+BAND_BYTES = 1 << 19  # of a strip: it stays in a second-level cache, and threads seldom meet between loops
 SERIAL_NS = 300e3  # up to which two threads were no faster than one: each band is several calls, which meet in Python
 
 
@@ -49,6 +49,22 @@ def run(make, use, shape, dtype, halo, cost):
         use(strip, first, y0, y1)
         spare.append(scratch)
 
+    threads.run(work, [(y, min(y + tall, height)) for y in range(0, height, tall)], workers)
+
+
+def each_band(work, height, nbytes, cost):
+    """work(y0, y1) for bands of the rows of an array, which stay in cache from one loop to the next.
+
+    Parameters
+    ----------
+    work : callable
+    height, nbytes : int
+        Of the array.
+    cost : float
+        Of all this, in nanoseconds on one thread.
+    """
+    workers = threads.count() if cost > plan.SERIAL_NS else 1
+    tall = max(1, min(BAND_BYTES * height // max(1, nbytes), -(-height // workers)))
     threads.run(work, [(y, min(y + tall, height)) for y in range(0, height, tall)], workers)
 
 

@@ -254,7 +254,7 @@ def run(work, bands, workers):
     helpers = _borrow(workers - 1, workers - 1)
     try:
         for i, helper in enumerate(helpers, 1):
-            helper.give(partial(drain, i))
+            helper.give(partial(contextvars.copy_context().run, drain, i))  # np.errstate, for one, is the context's
         drain(0)
     finally:
         for share in shares:

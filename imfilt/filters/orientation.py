@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from imfilt import kernels
-from imfilt._engine import checks, isa, plan, threads
+from imfilt._engine import chain, checks, isa, plan
 from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply, single_step
 from imfilt.filters._text import fill
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 OPERATORS = {"sobel": kernels.SOBEL, "scharr": kernels.SCHARR, "prewitt": kernels.PREWITT, "farid": kernels.FARID}
-BAND_BYTES = 1 << 19  # of each result: both stay in a second-level cache, and threads seldom meet between their loops
 BYTE_NS = 0.2  # for one byte of a result, both made on one thread, at least
 
 
@@ -141,17 +140,8 @@ def _together(call, array, along, down):
         isa.core.polar(down[y0:y1], along[y0:y1], call.diagonal, call.factor)
 
     plan.tell(call.steps)
-    if along.nbytes * BYTE_NS <= plan.SERIAL_NS:
-        work(0, len(array))
-    else:
-        threads.run(work, _bands(along), threads.count())
+    chain.each_band(work, len(array), along.nbytes, along.nbytes * BYTE_NS)
     return along, down
-
-
-def _bands(result):
-    """Its rows, in bands: one for each thread, or more, that lie in cache."""
-    rows = max(1, min(BAND_BYTES // result[:1].nbytes, -(-len(result) // threads.count())))
-    return [(y, min(y + rows, len(result))) for y in range(0, len(result), rows)]
 
 
 def _polar(first, second, diagonal, factor):
@@ -169,7 +159,4 @@ def _polar(first, second, diagonal, factor):
             if part is not made:
                 part[...] = made
 
-    if first.nbytes * BYTE_NS <= plan.SERIAL_NS:
-        work(0, len(first))
-        return
-    threads.run(work, _bands(first), threads.count())
+    chain.each_band(work, len(first), first.nbytes, first.nbytes * BYTE_NS)
