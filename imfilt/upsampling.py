@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imfilt import interpolants
-from imfilt._engine import checks
+from imfilt._engine import chain, checks
 from imfilt._engine.packed import kept
 from imfilt._engine.recall import recalled
 from imfilt._engine.run import apply
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Factor = int | float | str | Fraction
     Method = str | tuple[str, float] | ArrayLike
 
+BYTE_NS = 0.3  # to copy one, to where pixels are shuffled
 LARGEST_STRIDE = 1024  # of a gain map, which has as many numbers squared
 
 
@@ -393,6 +394,10 @@ def _shuffled(array, axes):
     split, order, planes, shape = axes
     source = array.reshape(split).transpose(order)
     result = np.empty(source.shape, array.dtype)
-    for plane in planes:
-        result[plane] = source[plane]
+
+    def copy(y0, y1):
+        for plane in planes:
+            result[y0:y1][plane] = source[y0:y1][plane]
+
+    chain.each_band(copy, len(result), result.nbytes, result.nbytes * BYTE_NS)
     return result.reshape(shape)
