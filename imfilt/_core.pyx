@@ -22,7 +22,7 @@ from imfilt._rows cimport (add_rows, any_sum, blend_rows, block_means, BY_SCALE,
                            TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels,
                            window_sums)
 from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, fold, kind_of, lined, load_row,
-                            make_line, padded, pick, picked_lanes, plan_picking, prepare, read_parts, read_row, row_bytes, same_channels, scratch,
+                            make_line, padded, pick, picked_lanes, plan_picking, prepare, put_beside, read_parts, read_row, row_bytes, same_channels, scratch,
                             spread, steps_once, stream_bytes, stream_end, Sweep, sweep, take)
 
 from imfilt._straight cimport BOTH, CROSSED, DENSE, goes_straight, picture, plan_moves, Straight, straight, straight_line, straight_row, STRAIGHT_TAPS, widened
@@ -415,19 +415,23 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
 
 # ---- box: sums of rectangles, at a cost that hardly grows with them ---------------------
 #
-# Along a row windows of 4, 16, 64 ... numbers are the sum of four of those before, and the digits of the width to base
-# 4 say which to add up. Down the columns rows fall into blocks as tall as the rectangle: a window is the end of one
-# block and the beginning of the next. No number is ever subtracted, so that errors stay as small as those of a plain
+# Down the columns rows fall into blocks as tall as the rectangle: a window is the end of one block and the beginning of
+# the next. Along a row windows of 4, 16, 64 ... numbers are the sum of four of those before, and the digits of the width
+# to base 4 say which to add up. No number is ever subtracted, so that errors stay as small as those of a plain
 # sum, and NaN where it is. (M. van Herk, "A fast algorithm for local minimum and maximum filters", Pattern
 # Recognition Letters 13, 1992, for the blocks.)
 
 ctypedef struct Box:
-    char* row                  # a row as it was read
-    char* levels               # its sums of 4, 16, 64 ... numbers
+    char* columns              # the sums of columns for a line, and the border
+    char* levels               # sums of 4, 16, 64 ... of those
     Py_ssize_t level_step
     char* below                # the rows of a block so far, added up
     char** block               # those rows
     char* ring
+
+
+cdef enum:
+    BOX_BYTES = 16384          # of a line at a time, whose levels stay in a first-level cache
 
 
 cdef inline char* box_slot(Sweep* s, Box* k, Py_ssize_t y) noexcept nogil:
@@ -440,20 +444,28 @@ cdef inline Py_ssize_t box_place(Sweep* s, Py_ssize_t y) noexcept nogil:
     return y + s.rows if y < 0 else y
 
 
+cdef inline Py_ssize_t box_begin(const Sweep* s) noexcept nogil:
+    """Where in a row the numbers begin that columns are summed of: what else is beside them is put on later."""
+    return s.before * s.pixel if s.beside else 0
+
+
+cdef inline Py_ssize_t box_length(const Sweep* s, Py_ssize_t pixels) noexcept nogil:
+    return padded((pixels - (s.before + s.after if s.beside else 0)) * s.pixel)
+
+
 cdef void box_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ring_row) noexcept nogil:
     cdef Box* k = <Box*>work
-    cdef Py_ssize_t t, place = box_place(s, y), nbytes = padded((pixels - s.columns + 1) * s.pixel)
+    cdef Py_ssize_t t, place = box_place(s, y), begin = box_begin(s), nbytes = box_length(s, pixels)
     cdef vec unused = (<const vec*>s.scale_vector)[0]
-    a_row(s, NULL, y, pixels, k.row)
-    window_sums(k.row, k.levels, k.level_step, s.columns, s.pixel, <char*>ring_row, nbytes, unused)
+    a_row(s, NULL, y, pixels, <char*>ring_row)
     if place == 0:
-        memcpy(k.below, ring_row, nbytes)
+        memcpy(k.below, <char*>ring_row + begin, nbytes)
     else:
-        add_rows(k.below, k.below, <char*>ring_row, nbytes, unused)
+        add_rows(k.below, k.below, <char*>ring_row + begin, nbytes, unused)
     k.ring = <char*>ring_row - (y + s.top) % (s.rows + 1) * s.ring_step
     if place == s.rows - 1:
         for t in range(s.rows):
-            k.block[t] = box_slot(s, k, y - place + t)
+            k.block[t] = box_slot(s, k, y - place + t) + begin
         # Rows before the first of the band were never read.
         sum_upwards(k.block, max(s.y0 - s.top - (y - place), 0), s.rows, nbytes, unused)
 
@@ -461,11 +473,25 @@ cdef void box_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, vec* ri
 cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                    bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Box* k = <Box*>work
-    cdef Py_ssize_t first = y + i - s.top
-    cdef const char* below = NULL
-    if box_place(s, first):
-        below = k.below + (rows[i] - box_slot(s, k, first))
-    scaled_sum(rows[i], below, <const vec*>s.scaled, False, <char*>out, nbytes, out[0])
+    cdef Py_ssize_t begin = box_begin(s), pixels = s.numbers // s.channels + s.columns - 1, x = 0, n
+    cdef Py_ssize_t length = box_length(s, pixels)
+    cdef const char* columns = k.columns
+    if box_place(s, y + i - s.top):
+        add_rows(k.columns + begin, rows[i] + begin, k.below, length, out[0])
+    elif s.beside:
+        memcpy(k.columns + begin, rows[i] + begin, length)
+    else:
+        columns = rows[i]
+    if s.beside:
+        put_beside(s, k.columns, pixels - s.before - s.after)
+    while x < nbytes:
+        n = min(BOX_BYTES, nbytes - x)
+        if n < VECTOR_BYTES:
+            n = VECTOR_BYTES
+            x = nbytes - n
+        window_sums(columns + x, k.levels, k.level_step, s.columns, s.pixel, <const vec*>s.scaled,
+                    stream and <size_t>(<char*>out + x) % STREAM_ALIGNMENT == 0, s.ahead + x, <char*>out + x, n, out[0])
+        x += n
 
 
 # Bytes to bytes, and words of 16 bits to such: sums are whole numbers, so that they may be subtracted and have as few
@@ -477,7 +503,7 @@ ctypedef struct Window:
     Mean mean                  # for bytes
     Py_ssize_t chunk           # numbers at a time, which stay in a first-level cache
     char* constant             # a row of the constant border
-    Py_ssize_t* outside        # which columns those outside are; -1 for the constant
+    int32_t* outside           # which numbers of the columns those outside are: the last for the constant
 
 
 cdef enum:
@@ -489,17 +515,12 @@ cdef inline const char* window_row(const Sweep* s, const Window* k, Py_ssize_t y
     return k.constant if y < 0 else s.src + y * s.row_step
 
 
-cdef inline void put_outside(const Sweep* s, const Window* k, total* columns, Py_ssize_t first, Py_ssize_t last,
+cdef inline void put_outside(total* columns, const int32_t* outside, Py_ssize_t first, Py_ssize_t last,
                              Py_ssize_t at) noexcept nogil:
     """Sums of columns first ... last of those outside, from number `at` on."""
-    cdef Py_ssize_t i, c, left = s.left * s.channels
+    cdef Py_ssize_t i
     for i in range(first, last):
-        for c in range(s.channels):
-            if k.outside[i] < 0:
-                columns[at] = <total>(s.rows * <Py_ssize_t>s.cval)
-            else:
-                columns[at] = columns[left + k.outside[i] * s.channels + c]
-            at += 1
+        columns[at + i] = columns[outside[i]]
 
 
 cdef inline void window_means(const Sweep* s, const Window* k, const total* columns, char* out, Py_ssize_t n,
@@ -522,13 +543,14 @@ cdef inline void slide_windows(const Sweep* s, const Window* k, total* columns, 
     """Rows y0 ... y1 of the result; columns begin as zeros."""
     cdef Py_ssize_t y, x, t, n = s.width * s.channels, left = s.left * s.channels
     cdef total* inner = columns + left
+    columns[n + (s.columns - 1) * s.channels] = <total>(s.rows * <Py_ssize_t>s.cval)
     for t in range(s.rows - 1):
         slide(inner, <const whole_pixel*>window_row(s, k, s.y0 - s.top + t), NULL, n)
     for y in range(s.y0, s.y1):
         slide(inner, <const whole_pixel*>window_row(s, k, y - s.top + s.rows - 1),
               <const whole_pixel*>(window_row(s, k, y - s.top - 1) if y > s.y0 else NULL), n)
-        put_outside(s, k, columns, 0, s.left, 0)
-        put_outside(s, k, columns, s.left, s.columns - 1, left + n)
+        put_outside(columns, k.outside, 0, left, 0)
+        put_outside(columns, k.outside, left, (s.columns - 1) * s.channels, n)
         x = 0
         while x < n:
             t = min(k.chunk, n - x)
@@ -547,7 +569,7 @@ cdef void words_windows(const Sweep* s, const Window* k) noexcept nogil:
 cdef int means_of_windows(Sweep* s) noexcept nogil:
     """-1 where there is no memory, and nothing was written then."""
     cdef Window k
-    cdef Py_ssize_t i, margin = s.columns - 1, n = s.width * s.channels, count = n + margin * s.channels
+    cdef Py_ssize_t i, t, margin = s.columns - 1, n = s.width * s.channels, count = n + margin * s.channels
     cdef Py_ssize_t beside = s.columns * s.channels + VECTOR_BYTES, cell = 2 * s.itemsize
     cdef char* memory
     cdef char* left
@@ -556,22 +578,24 @@ cdef int means_of_windows(Sweep* s) noexcept nogil:
     if is_mean(s):
         reciprocal(s.rows * s.columns, &k.mean)
     memory = scratch(lined((count + VECTOR_BYTES) * cell) + lined((min(k.chunk, n) + 2 * beside) * 4)
-                     + lined(n * s.itemsize) + lined(margin * <Py_ssize_t>sizeof(Py_ssize_t)))
+                     + lined(n * s.itemsize) + lined(margin * s.channels * <Py_ssize_t>sizeof(int32_t)))
     left = memory
     if memory == NULL:
         return -1
     k.columns = take(&left, (count + VECTOR_BYTES) * cell)
     k.sums = <uint32_t*>take(&left, (min(k.chunk, n) + 2 * beside) * 4)
     k.constant = take(&left, n * s.itemsize)
-    k.outside = <Py_ssize_t*>take(&left, margin * <Py_ssize_t>sizeof(Py_ssize_t))
+    k.outside = <int32_t*>take(&left, margin * s.channels * <Py_ssize_t>sizeof(int32_t))
     if s.mode == CONSTANT:
         for i in range(n):
             if s.itemsize == 1:
                 (<uint8_t*>k.constant)[i] = <uint8_t>s.cval
             else:
                 (<uint16_t*>k.constant)[i] = <uint16_t>s.cval
-    for i in range(margin):
-        k.outside[i] = fold(i - s.left if i < s.left else s.width + i - s.left, s.width, s.mode)
+    for i in range(margin * s.channels):
+        t = i // s.channels
+        t = fold(t - s.left if t < s.left else s.width + t - s.left, s.width, s.mode)
+        k.outside[i] = <int32_t>(count if t < 0 else (s.left + t) * s.channels + i % s.channels)
     if s.itemsize == 1:
         bytes_windows(s, &k)
     else:
@@ -618,12 +642,15 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
             raise MemoryError("imfilt: no memory for the rows of a strip")
         return
     with nogil:
-        k.level_step = s.ring_step
-        memory = scratch((3 + window_levels(s.columns)) * s.ring_step + lined(s.rows * <Py_ssize_t>sizeof(void*)))
+        arrange(&s, 1, s.pixel, s.size, 1, s.strip * s.channels)  # a line is all of a strip
+        s.bare, s.seen = True, 1
+        k.level_step = row_bytes(min(BOX_BYTES, s.ring_step) + s.columns * s.pixel)
+        memory = scratch(2 * s.ring_step + lined(window_levels(s.columns) * k.level_step)
+                         + lined(s.rows * <Py_ssize_t>sizeof(void*)))
         left = memory
         if memory != NULL:
-            k.row = take(&left, s.ring_step)
-            k.levels = take(&left, window_levels(s.columns) * s.ring_step)
+            k.columns = take(&left, s.ring_step)
+            k.levels = take(&left, window_levels(s.columns) * k.level_step)
             k.below = take(&left, s.ring_step)
             k.block = <char**>take(&left, s.rows * <Py_ssize_t>sizeof(void*))
             k.ring = NULL

@@ -637,8 +637,8 @@ cdef inline void add_four(const char* row, Py_ssize_t apart, char* out, Py_ssize
         out += VECTOR_BYTES
 
 
-cdef inline void add_all(const char** rows, Py_ssize_t x, Py_ssize_t count, char* out, Py_ssize_t width,
-                         vec unused) noexcept nogil:
+cdef inline void add_all(const char** rows, Py_ssize_t x, Py_ssize_t count, const vec* scale, bint stream, char* out,
+                         Py_ssize_t width, vec unused) noexcept nogil:
     cdef vec[4] s
     cdef Py_ssize_t i, t
     for i in range(width):
@@ -646,13 +646,13 @@ cdef inline void add_all(const char** rows, Py_ssize_t x, Py_ssize_t count, char
     for t in range(1, count):
         for i in range(width):
             s[i] = s[i] + (<const vec*>(rows[t] + x + i * VECTOR_BYTES))[0]
-    for i in range(width):
-        (<vec*>(out + x + i * VECTOR_BYTES))[0] = s[i]
+    store(out + x, VECTOR_BYTES, scale, s, width, stream)
 
 
 cdef inline void window_sums(const char* row, char* levels, Py_ssize_t level_step, Py_ssize_t count, Py_ssize_t step,
-                             char* out, Py_ssize_t nbytes, vec unused) noexcept nogil:
-    """Sums of `count` numbers `step` bytes apart, in whole vectors.
+                             const vec* scale, bint stream, const char* ahead, char* out, Py_ssize_t nbytes,
+                             vec unused) noexcept nogil:
+    """Scaled sums of `count` numbers `step` bytes apart. Exactly `nbytes` are written, one vector at least.
 
     `levels` has room for `level_step` bytes of the sums of 4, 16, 64 ... numbers each; the digits of `count` to base
     4 say which of these to add up, largest first.
@@ -672,10 +672,12 @@ cdef inline void window_sums(const char* row, char* levels, Py_ssize_t level_ste
             done += width
         width //= 4
     while x + 4 * VECTOR_BYTES <= nbytes:
-        add_all(rows, x, terms, out, 4, unused)
+        for level in range(4 * VECTOR_BYTES // 64):
+            prefetch(ahead + x + 64 * level)
+        add_all(rows, x, terms, scale, stream, out, 4, unused)
         x += 4 * VECTOR_BYTES
     while x < nbytes:
-        add_all(rows, x, terms, out, 1, unused)
+        add_all(rows, min(x, nbytes - VECTOR_BYTES), terms, scale, stream and x + VECTOR_BYTES <= nbytes, out, 1, unused)
         x += VECTOR_BYTES
 
 

@@ -81,6 +81,8 @@ ctypedef struct Sweep:
     Py_ssize_t x_first, before, after   # of the strip at hand: first column, how many lie outside
     Py_ssize_t* outside        # where each of those is: see set_strip
     bint beside                # all of them in the row itself
+    bint bare                  # if so, the loop puts them on
+    Py_ssize_t seen            # rows of the ring, from the first of a frame on, that a loop looks at
     char* gathered             # a row before widening
     const char* ahead          # the part of the next row that lies below the line at hand
     char* narrowed             # a line before streaming
@@ -217,8 +219,18 @@ cdef inline void copy_outside(Sweep* s, char* dst, Py_ssize_t first, Py_ssize_t 
         copy_pixels(dst, s.outside, first, last, inside, 3)
     elif s.pixel == 16:
         copy_pixels(dst, s.outside, first, last, inside, 16)
+    elif s.pixel == 8:
+        copy_pixels(dst, s.outside, first, last, inside, 8)
+    elif s.pixel == 24:
+        copy_pixels(dst, s.outside, first, last, inside, 24)
     else:
         copy_pixels(dst, s.outside, first, last, inside, s.pixel)
+
+
+cdef inline void put_beside(Sweep* s, char* dst, Py_ssize_t inside) noexcept nogil:
+    """The border of a row of a strip, all of whose pixels are in the row."""
+    copy_outside(s, dst, 0, s.before, 0)
+    copy_outside(s, dst, s.before, s.before + s.after, inside)
 
 
 cdef inline void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
@@ -233,8 +245,8 @@ cdef inline void read_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels,
     if inside > 0:
         read_pixels(s, row, s.x_first + s.before, inside, dst + s.before * s.pixel)
     if s.beside:
-        copy_outside(s, dst, 0, s.before, 0)
-        copy_outside(s, dst, s.before, s.before + s.after, inside)
+        if not s.bare:
+            put_beside(s, dst, inside)
         return
     for i in range(s.before + s.after):
         at = (i if i < s.before else i + inside) * s.pixel
@@ -442,6 +454,16 @@ cdef inline Py_ssize_t strip_end(Sweep* s, Py_ssize_t x0) noexcept nogil:
     return x1
 
 
+cdef inline void clear_ends(const Sweep* s, char* ring, Py_ssize_t slots) noexcept nogil:
+    """As `scratch` does, of a ring, whose rows are written before they are read."""
+    cdef Py_ssize_t i, end = max((s.span + s.stride_x - 1) // s.stride_x - 1, 0) * s.cell
+    if s.ring_step != s.parts * s.stride_x * s.part_step or end > s.part_step:  # not the layout of `arrange`
+        memset(ring, 0, slots * s.ring_step)
+        return
+    for i in range(slots * s.ring_step // s.part_step):
+        memset(ring + i * s.part_step + end, 0, s.part_step - end)
+
+
 cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
     """Rows y0 ... y1 of the result. -1 when there is no memory, and nothing was written then."""
     cdef Py_ssize_t slots = (s.block - 1) * s.stride_y // s.up_y + s.rows + 1
@@ -454,15 +476,17 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
     cdef int status = -1
     cdef Py_ssize_t unpicked = 1 if s.picks == NULL and s.stride_x == 1 else row_bytes(s.span * s.pixel)
     cdef Py_ssize_t lanes = picked_lanes(s)
-    cdef char* memory = scratch(lined(slots * s.ring_step) + lined(s.together * s.line_step) + lined(pointers)
-                                + lined(indices) + lined(gathered) + lined(narrowed) + lined(unpicked)
-                                + lined(lanes * <Py_ssize_t>sizeof(int32_t)))
+    cdef Py_ssize_t others = (lined(s.together * s.line_step) + lined(pointers) + lined(indices) + lined(gathered)
+                              + lined(narrowed) + lined(unpicked) + lined(lanes * <Py_ssize_t>sizeof(int32_t)))
+    cdef char* memory = <char*>aligned_alloc(64, lined(slots * s.ring_step) + others)
     cdef char* left = memory
     cdef char* ring
     cdef char* lines
     cdef const char** rows
     if memory != NULL:
         ring = take(&left, slots * s.ring_step)
+        clear_ends(s, ring, slots)
+        memset(left, 0, others)
         lines = take(&left, s.together * s.line_step)
         rows = <const char**>take(&left, pointers)
         s.outside = <Py_ssize_t*>take(&left, indices)
@@ -506,7 +530,7 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
                             numbers = min(numbers, cut)
                     at = x * s.advance // s.over
                     slot = lowest
-                    for i in range(last - first):
+                    for i in range(min(last - first, s.seen)):
                         rows[i] = NULL
                         if in_place:
                             rows[i] = inside(s, first + i)
@@ -607,6 +631,8 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     s.in_place = False
     s.margin = 0
     s.picks = NULL
+    s.bare = False
+    s.seen = (s.block - 1) * s.stride_y // s.up_y + s.rows + 1
     if kind_of(dst) == b"f" and s.dst_itemsize == s.size:
         s.write = NULL
     arrange(s, 1, s.pixel, s.size, 1, 1)

@@ -267,7 +267,7 @@ def test_builds_of_the_core_agree_with_the_readable_twin_bit_by_bit(photo, name,
 def force_bands(monkeypatch, tall):
     """Bands of a given height, on threads, whatever the size of the image."""
 
-    def bands(height, numbers, cost, rows):
+    def bands(height, *more):
         return tuple((y, min(y + tall, height)) for y in range(0, height, tall))
 
     monkeypatch.setattr(plan, "_bands", bands)

@@ -64,11 +64,12 @@ def test_a_small_image_takes_the_exact_gaussian_and_a_large_one_the_fast():
 def test_bands_cover_the_rows_once():
     for height in (0, 1, 7, 64, 1000):
         for cost in (1.0, 1e6, 1e9):
-            bands = plan._bands(height, height * 100, cost, 9)
-            assert [y for y0, y1 in bands for y in range(y0, y1)] == list(range(height))
+            for many in (False, True):
+                bands = plan._bands(height, height * 100, cost, 9, None, many)
+                assert [y for y0, y1 in bands for y in range(y0, y1)] == list(range(height))
     # Long calls are cut, so that Ctrl-C is prompt; short ones are not.
-    assert len(plan._bands(4000, 1e9, 1e9, 3)) >= 50
-    assert len(plan._bands(64, 4e3, 4e3, 3)) == 1
+    assert len(plan._bands(4000, 1e9, 1e9, 3, None, False)) >= 50
+    assert len(plan._bands(64, 4e3, 4e3, 3, None, True)) == 1
 
 
 def test_several_lines_at_a_time_are_for_taps_that_lie_close_together():

@@ -38,7 +38,7 @@ MIX_BLOCK = 4
 # faster from there on, but for loops that wait for something else; below it, whoever reads the result next finds
 # it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
-NOT_STREAMED = "area", "box", "gradient"
+NOT_STREAMED = "area", "gradient"
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6
@@ -104,6 +104,7 @@ class Stage:
     cells: int | None = None  # numbers that a source pixel becomes in the ring; None: its channels
     weights: int = 0  # of the matrices that mix channels
     many: bool = False  # taps enough to make DENSE_ROWS lines at a time
+    loading: float | None = None  # the part of the work that is done on reading rows; None: READ_NS for a number
     bytes_only: bool = False  # it takes and makes bytes, and nothing else
 
 
@@ -136,7 +137,8 @@ class Step:
     frame: Frame | None  # None if the stage cannot do it, at infinite cost
     shape: tuple  # rows and columns of its result
     dtype: np.dtype
-    bands: tuple
+    bands: tuple  # for several threads
+    whole: tuple  # and for one, which need not share
     cost: float
 
 
@@ -158,7 +160,7 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     if stage.bytes_only and not (
         source == dtype == np.uint8 and scale == 1 and clip == NOT_CLIPPED and _is_byte(border)
     ):
-        return Step(stage.loop, (), None, shape, dtype, (), inf)
+        return Step(stage.loop, (), None, shape, dtype, (), (), inf)
     (sy, sx), (uy, ux) = stage.stride, stage.up
     size, made = 8 if wide else 4, stage.channels or channels
     cell = max(stage.cells or channels, 1) * size
@@ -171,7 +173,7 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
         block = MIX_BLOCK
     ring_rows = (block - 1) * sy // uy + stage.rows
     ring = {"mix": MIX_RING_BYTES, "box": BOX_RING_BYTES}.get(stage.loop, RING_BYTES)
-    chunk = max((BLOCK_LINE_BYTES if block == 8 or stage.loop == "box" else LINE_BYTES) // pixel, 32)
+    chunk = max((BLOCK_LINE_BYTES if block == 8 else LINE_BYTES) // pixel, 32)
     if stage.loop == "depthwise_mix":
         chunk = max(MIX_LINE_BYTES // cell, 12)
     strip = max(ring // (ring_rows * cell) * ux // sx, 4 * stage.columns * ux // sx, chunk)
@@ -206,9 +208,11 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     rate = stage.bytes_rate if bytes_only else stage.rate
     cost = numbers * (0.2 + rate * stage.work) * (2 if wide else 1)
     # A call, its rows, and the pixels of their borders: what counts in small images.
-    cost += 4000 + (shape[0] * sy // uy + stage.rows) * (50 + 1.2 * stage.columns * channels)
+    read, bordered = shape[0] * sy // uy + stage.rows, 1.2 * stage.columns * channels
+    cost += 4000 + read * 50 + (shape[0] if stage.loop == "box" else read) * bordered
     taps = stage.taps(np.float64 if wide else np.float32, lanes) if callable(stage.taps) else stage.taps
-    return Step(stage.loop, taps, frame, shape, dtype, _bands(shape[0], numbers, cost, stage.rows), cost)
+    bands, whole = (_bands(shape[0], numbers, cost, stage.rows, stage.loading, many) for many in (True, False))
+    return Step(stage.loop, taps, frame, shape, dtype, bands, whole, cost)
 
 
 def _is_byte(border):
@@ -225,17 +229,17 @@ def _spectral_step(stage, shape, channels, dtype, wide, border, low, scale, clip
     )  # fmt: skip
     down = side - stage.rows + 1
     bands = tuple((y, min(y + down, shape[0])) for y in range(0, shape[0], down))
-    return Step("fft", (*stage.taps, side), frame, shape, dtype, bands, cost * max(channels, 1) + 100e3)
+    return Step("fft", (*stage.taps, side), frame, shape, dtype, bands, bands, cost * max(channels, 1) + 100e3)
 
 
-def _bands(height, numbers, cost, rows):
-    """Rows split so that a band takes about BAND_NS, and at least a few bands to share out."""
+def _bands(height, numbers, cost, rows, loading, many):
+    """Rows split so that a band takes about BAND_NS, and if `many` at least a few bands to share out."""
     if height == 0:
         return ()
-    wanted = max(cost / BAND_NS, 8 if cost > 4 * SERIAL_NS else 2 if cost > SERIAL_NS else 1)
-    # Every band reads `rows` source rows before its first line, at about READ_NS for a number:
-    # a fifth of its work at most, unless that would leave Ctrl-C waiting.
-    worth = 5 * rows * READ_NS * numbers / max(cost, 1)
+    wanted = max(cost / BAND_NS, 1 if not many else 8 if cost > 4 * SERIAL_NS else 2 if cost > SERIAL_NS else 1)
+    # Every band reads `rows` source rows before its first line: a fifth of its work at most, unless that would leave
+    # Ctrl-C waiting.
+    worth = 5 * rows * (READ_NS * numbers / max(cost, 1) if loading is None else loading)
     tall = max(ceil(height / wanted), min(ceil(worth), ceil(height / 2)), 8)
     return tuple((y, min(y + tall, height)) for y in range(0, height, tall))
 

@@ -225,5 +225,6 @@ def _run(steps, source, result):
             def work(y0, y1, function=function, source=source, target=target, step=step):
                 function(source, target, step.frame, *step.taps, y0, y1)
 
-            threads.run(work, step.bands, threads.count())
+            count = threads.count()
+            threads.run(work, step.bands if count > 1 else step.whole, count)
         source = target

@@ -129,11 +129,20 @@ def separable(src, dst, frame, column, row, down, along, tall, wide, y0, y1):
 def box(src, dst, frame, y0, y1):
     """Sums over rectangles of frame.rows x frame.columns."""
     part = around(src, dst, frame, y0, y1)
-    n, x = frame.columns, np.arange(dst.shape[1])
     rows = part()
+    # Down the columns: rows fall into blocks of frame.rows. A window is the end of one, summed from its last row
+    # upwards, and the beginning of the next, summed downwards.
+    n, first = frame.rows, y0 - frame.top
+    columns = np.empty((y1 - y0, *rows.shape[1:]), rows.dtype)
+    for y in range(y1 - y0):
+        edge = -(-(first + y + 1) // n) * n - first  # the next block begins here
+        above = sum_in_order(rows[r] for r in range(edge - 1, y - 1, -1))
+        below = sum_in_order(rows[r] for r in range(edge, y + n))
+        columns[y] = above if below is None else above + below
     # Along a row: windows of 4, 16, 64 ... numbers, each the sum of four of the ones before; then the digits of n to
     # base 4, the largest first.
-    windows, width, done = [rows], 1, 0
+    n, x = frame.columns, np.arange(dst.shape[1])
+    windows, width, done = [columns], 1, 0
     while 4 * width <= n:
         last, count = windows[-1], windows[-1].shape[1] - 3 * width
         windows.append(sum_in_order(last[:, i * width : i * width + count] for i in range(4)))
@@ -144,16 +153,7 @@ def box(src, dst, frame, y0, y1):
             parts.append(window[:, x + done])
             done += width
         width //= 4
-    total = sum_in_order(parts)
-    # Down the columns: rows fall into blocks of frame.rows. A window is the end of one, summed from its last row
-    # upwards, and the beginning of the next, summed downwards.
-    n, first = frame.rows, y0 - frame.top
-    result = np.empty((y1 - y0, *total.shape[1:]), total.dtype)
-    for y in range(y1 - y0):
-        edge = -(-(first + y + 1) // n) * n - first  # the next block begins here
-        above = sum_in_order(total[r] for r in range(edge - 1, y - 1, -1))
-        below = sum_in_order(total[r] for r in range(edge, y + n))
-        result[y] = above if below is None else above + below
+    result = sum_in_order(parts)
     if frame.columns <= FEW:
         write_means(result, src, frame, dst, y0, y1)
     else:

@@ -40,7 +40,7 @@ def _rectangle(size, origin):
     separable = Kernel(
         (factors_stage(np.ones((1, rows)), np.ones((1, columns)), (1, 1), frame),), **options, name="separable"
     )  # fmt: skip
-    stage = Stage("box", (), **frame, work=9, rate=0.05, bytes_rate=0.0)
+    stage = Stage("box", (), **frame, work=9, rate=0.05, bytes_rate=0.0, loading=0.5)
     return Kernel((stage,), **options, others=(separable,), name="box")
 
 
