@@ -10,7 +10,7 @@ import numpy as np
 from imfilt import interpolants
 from imfilt._engine import chain, checks
 from imfilt._engine.packed import kept
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.resample import resample_kernel, resampled_size, taps_kernel, transposed_kernel
 from imfilt.filters._text import fill
@@ -27,6 +27,7 @@ BYTE_NS = 0.3  # to copy one, to where pixels are shuffled
 LARGEST_STRIDE = 1024  # of a gain map, which has as many numbers squared
 
 
+@shortcut
 @fill
 def upscale(
     image: ArrayLike, factor: Factor | tuple[Factor, Factor], method: Method = "bicubic", *,
@@ -125,6 +126,7 @@ def _call(image, arrays, method, factor, smaller, axis):
     return array, (kernel, axis, resampled_size(checks.plane(array.shape, axis)[:2], up, stride))
 
 
+@shortcut
 @fill
 def downscale(
     image: ArrayLike, factor: Factor | tuple[Factor, Factor], method: str | tuple[str, float] = "bicubic", *,

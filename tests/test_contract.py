@@ -74,6 +74,39 @@ def test_every_layout_gives_the_same_bits_and_no_input_is_written(build, name, d
             assert view.tobytes() == before
 
 
+WITH_SHORTCUTS = [
+    name for name in imfilt.__all__ if hasattr(getattr(imfilt, name), "__wrapped__") and name != "num_threads"
+]
+ALGEBRA = {
+    "conv2d": (np.ones((2, 3, 3, 3)),),
+    "depthwise_conv2d": (np.ones((3, 3, 3)),),
+    "pointwise_conv2d": (np.ones((2, 3)),),
+    "depthwise_separable_conv2d": (np.ones((3, 3, 3)), np.ones((2, 3))),
+    "conv_transpose2d": (np.ones((3, 2, 2, 2)),),
+    "upscale": (2,),
+    "downscale": (2,),
+    "kirsch": (),
+    "emboss": (),
+}
+
+
+@pytest.mark.parametrize("name", WITH_SHORTCUTS)
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_what_is_done_to_an_image_was_not_chosen_by_the_pixels_of_another(name, dtype):
+    """Calls that come again skip what the function does before its sweep: that may not depend on pixels."""
+    rng, function = np.random.default_rng(7), getattr(imfilt, name)
+    arguments = (SINGLE | ARGUMENTS | ALGEBRA).get(name, ())
+    shape = (23, 31, 3) if name in ALGEBRA else (23, 31)
+    first, second = pixels(rng, shape, dtype), pixels(rng, shape, dtype)
+    first = np.abs(first) // 2 if dtype[0] in "ui" else np.abs(first) / (1 + np.abs(first))
+    if dtype[0] == "f":
+        second[3, 4], second[11, 20] = np.nan, -np.inf
+    for image, other in ((first, second), (second, first)):
+        plan.forget()
+        function(image, *arguments)
+        assert_same_bits(function(other, *arguments), function.__wrapped__(other, *arguments), f"{name} {dtype}")
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_channels_may_be_anywhere_and_are_filtered_one_by_one(build, name):
     for dtype in ("uint8", "float32"):

@@ -245,6 +245,7 @@ def _bands(height, numbers, cost, rows, loading, many):
 
 
 _planned: WeakSet[Kernel] = WeakSet()  # the kernels that keep something
+caches: list = []  # and what else does, for as long as the process lives
 _watching: ContextVar[list | None] = ContextVar("imfilt_watching", default=None)
 
 
@@ -296,6 +297,8 @@ def forget():
     for kernel in _planned:
         kernel.plans.clear()
         kernel.calls.clear()
+    for cache in caches:
+        cache.clear()
 
 
 def _make(kernel, shape, source, result, border, cval, rescale, size, lanes, clip):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from imfilt._engine import borders, checks, isa, plan, spectral, threads, weighted
+from imfilt._engine import borders, checks, isa, plan, recall, spectral, threads, weighted
 
 
 def apply(
@@ -50,9 +50,9 @@ def apply(
         `out`, or a new C-contiguous array.
     """
     parameters = mode, cval, channel_axis, rescale, dtype, clip, size, channels, isa.core
-    known = None
+    known, given, told = None, image, recall.listener()
     if is_plain := weights is None and alpha is False:
-        known = (kernel.calls.run if finish is None else kernel.calls.find)(image, out, parameters)
+        known = (kernel.calls.run if finish is told is None else kernel.calls.find)(image, out, parameters)
         if type(known) is np.ndarray:
             return known
     if known is None:
@@ -91,6 +91,8 @@ def apply(
         _run(known.steps, image, target)
     if finish is not None:
         finish(target if axis is None else np.moveaxis(target, axis, -1))
+    if told is not None:
+        told.append((given, target, _function(known) if is_plain and known.lasting and finish is None else ()))
     if out is not None and target is not out:
         out[...] = target
         return out

@@ -11,7 +11,7 @@ from imfilt import shapes
 from imfilt._engine import checks
 from imfilt._engine.packed import kept, pack
 from imfilt._engine.plan import Kernel, Stage
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt.convolution import mixing
 from imfilt.convolution.standard import apply_channels, channels_call, frame_of, taps_of
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 
+@shortcut
 def depthwise_conv2d(
     image: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, stride: int | tuple[int, int] = 1,
     padding: int | str | tuple = 0, dilation: int | tuple[int, int] = 1, mode: str = "constant",
@@ -73,6 +74,7 @@ def _call(image, arrays, stride, padding, dilation, axis):
     )  # fmt: skip
 
 
+@shortcut
 def depthwise_separable_conv2d(
     image: ArrayLike, depthwise: ArrayLike, pointwise: ArrayLike, bias: ArrayLike | None = None, *,
     stride: int | tuple[int, int] = 1, padding: int | str | tuple = 0, dilation: int | tuple[int, int] = 1,

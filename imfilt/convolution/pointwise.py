@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from imfilt._engine import checks, plan
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt.convolution.standard import apply_channels, channels_call
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 
+@shortcut
 def pointwise_conv2d(
     image: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, channel_axis: int | None = -1,
     dtype: DTypeLike | None = None, out: np.ndarray | None = None,

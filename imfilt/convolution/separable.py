@@ -10,7 +10,7 @@ import numpy as np
 from imfilt._engine import checks
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel, Stage
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt._engine.run import apply
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def _centred(factors):
     return np.array([np.pad(one, (longest - len(one)) // 2) for one in factors], np.float64)
 
 
+@shortcut
 def separable(
     image: ArrayLike, column: ArrayLike, row: ArrayLike, *, mode: str = "reflect", cval: float = 0.0,
     origin: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, stride: int | tuple[int, int] = 1,

@@ -10,7 +10,7 @@ import numpy as np
 from imfilt._engine import borders, checks, isa, kernel_checks, plan, spectral
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel, Stage
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.direct import NONE
 from imfilt.convolution.mixing import lie_close
@@ -74,6 +74,7 @@ _OPTIONS = """
 """
 
 
+@shortcut
 def correlate(
     image: ArrayLike, kernel: ArrayLike, *, mode: str = "reflect", cval: float = 0.0,
     origin: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, stride: int | tuple[int, int] = 1,
@@ -85,6 +86,7 @@ def correlate(
     )  # fmt: skip
 
 
+@shortcut
 def convolve(
     image: ArrayLike, kernel: ArrayLike, *, mode: str = "reflect", cval: float = 0.0,
     origin: int | tuple[int, int] = 0, dilation: int | tuple[int, int] = 1, stride: int | tuple[int, int] = 1,

@@ -10,7 +10,7 @@ from imfilt import shapes
 from imfilt._engine import checks, plan
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution import mixing
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 
+@shortcut
 def conv2d(
     image: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, stride: int | tuple[int, int] = 1,
     padding: int | str | tuple = 0, dilation: int | tuple[int, int] = 1, groups: int = 1,

@@ -10,7 +10,7 @@ from imfilt import shapes
 from imfilt._engine import checks
 from imfilt._engine.packed import kept
 from imfilt._engine.plan import Kernel
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt.convolution import mixing
 from imfilt.convolution.standard import apply_channels
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
 
 
+@shortcut
 def conv_transpose2d(
     image: ArrayLike, weight: ArrayLike, bias: ArrayLike | None = None, *, stride: int | tuple[int, int] = 1,
     padding: int | str | tuple = 0, output_padding: int | tuple[int, int] = 0,

@@ -11,6 +11,7 @@ import numpy as np
 from imfilt import kernels
 from imfilt._engine import checks
 from imfilt._engine.plan import Kernel, Stage
+from imfilt._engine.recall import shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.separable import factors_stage
 from imfilt.convolution.single import ways_for
@@ -44,6 +45,7 @@ def _rectangle(size, origin):
     return Kernel((stage,), **options, others=(separable,), name="box")
 
 
+@shortcut
 @fill
 def uniform(
     image: ArrayLike, size: int | Sequence[int] = 3, *, mode: str = "reflect", cval: float = 0.0,
@@ -117,6 +119,7 @@ def _disk(radius, source, result):
     return ways_for(kernels.disk(radius), source, result)
 
 
+@shortcut
 @fill
 def motion_blur(
     image: ArrayLike, length: float, angle: float = 0.0, *, mode: str = "nearest", cval: float = 0.0,
@@ -171,6 +174,7 @@ def motion_blur(
     )  # fmt: skip
 
 
+@shortcut
 @fill
 def disk_blur(
     image: ArrayLike, radius: float, *, mode: str = "nearest", cval: float = 0.0,

@@ -9,6 +9,7 @@ import numpy as np
 
 from imfilt import kernels
 from imfilt._engine import checks
+from imfilt._engine.recall import shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.strongest import strongest_kernel
 from imfilt.filters._text import fill
@@ -107,6 +108,7 @@ def _directions(parts, image, options):
     return direction
 
 
+@shortcut
 @fill
 def kirsch(
     image: ArrayLike, *, mode: str = "reflect", cval: float = 0.0, weights: ArrayLike | str | None = None,

@@ -11,6 +11,7 @@ import numpy as np
 
 from imfilt import kernels
 from imfilt._engine import checks
+from imfilt._engine.recall import shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.direct import direct_kernel
 from imfilt.convolution.gradient import gradient_kernel
@@ -154,6 +155,7 @@ def _cross(diagonals, image, mask, mode, cval, gain, *common):
     return _apply(kernel, image, mask, mode, cval, *common)
 
 
+@shortcut
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def sobel(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
@@ -166,6 +168,7 @@ def sobel(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def sobel_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -178,6 +181,7 @@ def sobel_h(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def sobel_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -190,6 +194,7 @@ def sobel_v(
     )  # fmt: skip
 
 
+@shortcut
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def scharr(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
@@ -202,6 +207,7 @@ def scharr(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def scharr_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -214,6 +220,7 @@ def scharr_h(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def scharr_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -226,6 +233,7 @@ def scharr_v(
     )  # fmt: skip
 
 
+@shortcut
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.   , 0.707, 0.707, 0.   ])")
 def prewitt(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
@@ -238,6 +246,7 @@ def prewitt(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def prewitt_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -250,6 +259,7 @@ def prewitt_h(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows to the right", "array([0., 1., 1., 0.])")
 def prewitt_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -262,6 +272,7 @@ def prewitt_v(
     )  # fmt: skip
 
 
+@shortcut
 @_document("sqrt((h**2 + v**2) / 2), or the derivative", "array([0.078, 0.273, 0.273, 0.078])")
 def farid(
     image: ArrayLike, mask: ArrayLike | None = None, *, axis: int | Sequence[int] | None = None,
@@ -274,6 +285,7 @@ def farid(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows downwards", "array([0., 0., 0., 0.])")
 def farid_h(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -286,6 +298,7 @@ def farid_h(
     )  # fmt: skip
 
 
+@shortcut
 @_document("positive where the image grows to the right", "array([0.11 , 0.386, 0.386, 0.11 ])")
 def farid_v(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -298,6 +311,7 @@ def farid_v(
     )  # fmt: skip
 
 
+@shortcut
 @_document("sqrt((p**2 + n**2) / 2)", "array([0., 1., 0., 0.])")
 def roberts(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -310,6 +324,7 @@ def roberts(
     )  # fmt: skip
 
 
+@shortcut
 @_document("image[y + 1, x + 1] - image[y, x] at pixel (y, x)", "array([0., 1., 0., 0.])")
 def roberts_pos_diag(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -322,6 +337,7 @@ def roberts_pos_diag(
     )  # fmt: skip
 
 
+@shortcut
 @_document("image[y + 1, x] - image[y, x + 1] at pixel (y, x)", "array([ 0., -1.,  0.,  0.])")
 def roberts_neg_diag(
     image: ArrayLike, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,

@@ -11,6 +11,7 @@ import numpy as np
 
 from imfilt import kernels
 from imfilt._engine import checks
+from imfilt._engine.recall import shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.separable import separable_kernel
 from imfilt.convolution.single import ways_for
@@ -39,6 +40,7 @@ def _laplacian(size, source, result):
     return separable_kernel(along, across, across, along)
 
 
+@shortcut
 @fill
 def laplace(
     image: ArrayLike, ksize: int = 3, mask: ArrayLike | None = None, *, mode: str = "reflect", cval: float = 0.0,
@@ -115,6 +117,7 @@ def _gaussian_laplacian(sigmas, truncate):
     return separable_kernel(*_factors(sigmas, truncate, 2, 0), *_factors(sigmas, truncate, 0, 2))
 
 
+@shortcut
 @fill
 def gaussian_laplace(
     image: ArrayLike, sigma: float | Sequence[float], *, mode: str = "reflect", cval: float = 0.0,
@@ -173,6 +176,7 @@ def _difference(low, high, truncate):
     return separable_kernel(*_factors(low, truncate, 0, 0), tuple(-tap for tap in column), row)
 
 
+@shortcut
 @fill
 def difference_of_gaussians(
     image: ArrayLike, low_sigma: float | Sequence[float], high_sigma: float | Sequence[float] | None = None, *,

@@ -11,7 +11,7 @@ import numpy as np
 from imfilt import kernels
 from imfilt._engine import checks, dtypes
 from imfilt._engine.plan import Kernel, Stage
-from imfilt._engine.recall import recalled
+from imfilt._engine.recall import recalled, shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.direct import NONE, direct_kernel
 from imfilt.convolution.separable import indices, separable_kernel, taps
@@ -105,6 +105,7 @@ def _sharpen(amount, source, result):
     return ways_for(kernels.sharpen(amount), source, result).kernels["direct"]
 
 
+@shortcut
 @fill
 def sharpen(
     image: ArrayLike, amount: float = 1.0, *, mode: str = "reflect", cval: float = 0.0,
@@ -177,6 +178,7 @@ def _relief(image, arrays, angle, strength, offset, preserve_range, axis):
     return array, (_emboss(angle, strength, offset * full), _emboss(angle, strength, 0.0), offset, axis)
 
 
+@shortcut
 @fill
 def emboss(
     image: ArrayLike, angle: float = 225.0, strength: float = 1.0, offset: float = MIDDLE_GREY, *,

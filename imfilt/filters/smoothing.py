@@ -11,6 +11,7 @@ import numpy as np
 
 from imfilt import kernels
 from imfilt._engine import checks, dtypes
+from imfilt._engine.recall import shortcut
 from imfilt._engine.run import apply
 from imfilt.convolution.even import even_kernel
 from imfilt.convolution.multirate import FEWEST_SIGMA, multirate_kernel
@@ -61,6 +62,7 @@ def _error_allowed(max_error, source, result, preserve_range):
     return 2 * INVISIBLE / span
 
 
+@shortcut
 @fill
 def gaussian(
     image: ArrayLike, sigma: float | Sequence[float] = 1.0, *, mode: str = "nearest", cval: float = 0.0,
