@@ -15,11 +15,11 @@ from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
 from imfilt._rows cimport (add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
-                           DENSE_VECTORS, even_rows, FEW, fir_rows,
+                           DENSE_VECTORS, even_rows, FEW, fir_lines, fir_rows,
                            gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, one_by_one, periodic_rows, put,
                            reciprocal, scaled_bytes, scaled_sum, scaled_words, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows,
                            store_part_f32, STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile, total,
-                           TILE_PIXELS, vec, VECTOR_BYTES, vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels,
+                           TILE_PIXELS, twofold_row, vec, VECTOR_BYTES, vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels,
                            window_sums)
 from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, fold, kind_of, lined, load_row,
                             make_line, padded, pick, picked_lanes, plan_picking, prepare, put_beside, read_parts, read_row, row_bytes, same_channels, scratch,
@@ -74,6 +74,10 @@ cdef void to_lanes(const double* weights, Py_ssize_t count, vec* dst) noexcept n
 
 cdef void a_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
     read_row(s, work, y, pixels, dst)
+
+
+cdef void beside(Sweep* s, char* dst, Py_ssize_t inside) noexcept nogil:
+    put_beside(s, dst, inside)
 
 
 cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
@@ -483,7 +487,7 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
     else:
         columns = rows[i]
     if s.beside:
-        put_beside(s, k.columns, pixels - s.before - s.after)
+        beside(s, k.columns, pixels - s.before - s.after)
     while x < nbytes:
         n = min(BOX_BYTES, nbytes - x)
         if n < VECTOR_BYTES:
@@ -1983,6 +1987,21 @@ ctypedef struct Resample:
     Py_ssize_t positions, advance
     Py_ssize_t* bases          # for each position where in the lines its numbers begin
     int32_t* lanes             # for each position and phase where each lane comes from: see shuffle_f32
+    bint twofold               # two phases, whose taps lie side by side: see twofold_row
+    int32_t[32] pairs          # and where the lanes of two vectors come from
+    Py_ssize_t whole           # bytes of whole pixels in a vector
+
+
+cdef inline void plan_pairs(Resample* k, const Sweep* s) noexcept nogil:
+    cdef Py_ssize_t lanes = VECTOR_BYTES // s.size, words = s.size // 4, n, number, w, taps = s.columns - 1
+    k.twofold = (SHUFFLES and s.up_x == 2 and s.stride_x == 1 and (taps == 2 or taps == 4) and s.channels <= lanes
+                 and k.beside[0] == 0 and k.beside[1] == taps and k.beside[2] == 1 and k.beside[3] == taps)
+    k.whole = lanes // s.channels * s.channels
+    for n in range(2 * lanes if k.twofold else 0):
+        number = n // s.channels // 2 * s.channels + n % s.channels
+        for w in range(words):
+            k.pairs[n * words + w] = <int32_t>((min(number, lanes - 1) + n // s.channels % 2 * lanes) * words + w)
+    k.whole *= s.size
 
 
 cdef inline Py_ssize_t woven(Sweep* s) noexcept nogil:
@@ -2047,6 +2066,14 @@ cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
             else:
                 pick(<const double*>(k.source + p * s.pixel), s.stride_x * s.channels,
                      <double*>(k.parts + p * k.part_step), s.channels, count, s.channels, NULL)
+    if k.twofold and s.columns == 3:  # constants, so that the compiler unrolls
+        twofold_row(parts, s.pixel, 2, <const vec*>k.row_weights, <const vec*>k.row_weights + 4, k.pairs, k.whole,
+                    <char*>ring_row, periods * s.pixel)
+        return
+    if k.twofold:
+        twofold_row(parts, s.pixel, 4, <const vec*>k.row_weights, <const vec*>k.row_weights + 6, k.pairs, k.whole,
+                    <char*>ring_row, periods * s.pixel)
+        return
     for p in range(s.up_x):
         first = p * s.stride_x // s.up_x + k.beside[2 * p]
         for t in range(k.beside[2 * p + 1]):
@@ -2071,10 +2098,13 @@ cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
 cdef void resample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                         bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Resample* k = <Resample*>work
-    cdef Py_ssize_t phase = (y + i) % s.up_y, first = k.down[2 * phase]
-    fir_rows(rows + ((y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y) + first, 0, 1, k.down[2 * phase + 1],
-             <const vec*>k.column_weights + phase * s.rows + first, 0,
-             <const vec*>s.scaled, stream, <char*>out, 0, NULL, nbytes)
+    cdef Py_ssize_t phase = (y + i) % s.up_y, first = k.down[2 * phase], n = k.down[2 * phase + 1]
+    cdef const vec* weights = <const vec*>k.column_weights + phase * s.rows + first
+    rows += (y + i) * s.stride_y // s.up_y - y * s.stride_y // s.up_y + first
+    if n == 2:  # a constant, so that the compiler unrolls
+        fir_lines(rows, 0, 1, 2, weights, 0, <const vec*>s.scaled, stream, <char*>out, 0, NULL, nbytes)
+    else:
+        fir_rows(rows, 0, 1, n, weights, 0, <const vec*>s.scaled, stream, <char*>out, 0, NULL, nbytes)
 
 
 cdef inline void find_taps(const double* weights, Py_ssize_t phases, Py_ssize_t count, Py_ssize_t* places) noexcept nogil:
@@ -2177,6 +2207,7 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             find_taps(along, s.up_x, s.columns, k.beside)
             k.lanes = <int32_t*>take(&left, k.positions * s.up_x * VECTOR_BYTES)
             plan_weaving(&k, &s)
+            plan_pairs(&k, &s)
             k.column_weights = take(&left, column_count * VECTOR_BYTES)
             k.row_weights = take(&left, row_count * VECTOR_BYTES)
             k.source = take(&left, row_bytes(s.span * s.pixel))

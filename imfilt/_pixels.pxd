@@ -13,6 +13,7 @@ cdef extern from "_simd.h" nogil:
     half_t double_to_half(double)
     int32_t float_bits(float)
     void left_over()
+    void one_by_one()
     Py_ssize_t narrow_bytes(const float*, uint8_t*, Py_ssize_t)
     Py_ssize_t narrow_words(const float*, uint16_t*, Py_ssize_t)
     int64_t double_bits(double)
@@ -46,6 +47,13 @@ ctypedef fused pixel:
     float
     double
 
+# Loops for types that few images have are not made of vectors, which would take 30 KB of a build.
+ctypedef fused rare_pixel:
+    int8_t
+    uint32_t
+    uint64_t
+    int64_t
+
 ctypedef fused long_integer:
     uint32_t
     int32_t
@@ -70,9 +78,13 @@ cdef inline void widen(const pixel* src, real* dst, Py_ssize_t n, double low) no
         if pixel is half_t:
             dst[i] = half_to_float(src[i])
         elif pixel is int8_t or pixel is int16_t or pixel is int32_t or pixel is int64_t:
+            if pixel in rare_pixel:
+                one_by_one()
             value = <real>src[i]
             dst[i] = least if value < least else value
         else:
+            if pixel in rare_pixel:
+                one_by_one()
             dst[i] = <real>src[i]
 
 
@@ -123,6 +135,8 @@ cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogi
         for i in range(begin, n):
             if pixel is uint8_t and real is float:
                 left_over()
+            if pixel in rare_pixel:
+                one_by_one()
             value = src[i]
             if pixel is uint8_t or pixel is uint16_t:
                 value = value if value > least else least  # NaN is not larger
@@ -133,6 +147,8 @@ cdef inline void narrow(const real* src, pixel* dst, Py_ssize_t n) noexcept nogi
             dst[i] = <pixel>(float_bits(value + shift) if real is float else double_bits(value + shift))
     else:
         for i in range(n):
+            if pixel in rare_pixel:
+                one_by_one()
             dst[i] = saturate(src[i], <pixel>0)
 
 

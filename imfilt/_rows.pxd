@@ -249,6 +249,28 @@ cdef inline void term_rows(const char** taps, const Py_ssize_t* first, const int
         term_sums(taps, nbytes - VECTOR_BYTES, first, parities, terms, weights, scale, False, out, 1)
 
 
+cdef inline void twofold_row(const char* src, Py_ssize_t step, Py_ssize_t count, const vec* weights,
+                             const vec* more, const int32_t* lanes, Py_ssize_t advance, char* out,
+                             Py_ssize_t nbytes) noexcept nogil:
+    """Two numbers for each one of a row: sums of `count` numbers `step` bytes apart, and of as many from the next on.
+
+    `lanes` puts the two together into two vectors, of which `advance` bytes each are whole pixels.
+    """
+    cdef Py_ssize_t x = 0, t
+    cdef vec a, b
+    while x < nbytes:
+        a = (<const vec*>src)[0] * weights[0]
+        b = (<const vec*>(src + step))[0] * more[0]
+        for t in range(1, count):
+            a = a + (<const vec*>(src + t * step))[0] * weights[t]
+            b = b + (<const vec*>(src + (t + 1) * step))[0] * more[t]
+        (<vec*>out)[0] = shuffled(a, b, lanes)
+        (<vec*>(out + VECTOR_BYTES))[0] = shuffled(a, b, lanes + VECTOR_BYTES // 4)
+        src += advance
+        out += 2 * advance
+        x += advance
+
+
 # ---- sums without weights, and maxima -------------------------------------------------
 
 cdef inline void add_rows(char* out, const char* a, const char* b, Py_ssize_t nbytes, vec unused) noexcept nogil:

@@ -563,7 +563,10 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     cdef cnp.npy_intp* dst_shape = cnp.PyArray_DIMS(dst)
     cdef int ndim = cnp.PyArray_NDIM(src)
     cdef double half = 0.5
+    cdef double[5] reals
+    cdef Py_ssize_t[11] numbers
     cdef tuple fields
+    cdef Py_ssize_t i
     if not 2 <= ndim <= 3 or not 2 <= cnp.PyArray_NDIM(dst) <= 3:
         raise ValueError("core: src and dst must have two or three dimensions")
     s.src = cnp.PyArray_BYTES(src)
@@ -584,11 +587,14 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
         raise TypeError("core: a frame is needed")
     fields = <tuple>frame  # by place: names would cost a microsecond
     s.wide, s.streamed, s.mode = fields[0], fields[1], fields[2]
-    s.cval, s.low, s.scale = fields[3], fields[4], fields[5]
-    s.top, s.left, s.rows, s.columns = fields[6], fields[7], fields[8], fields[9]
-    s.stride_y, s.stride_x, s.up_y, s.up_x = fields[10], fields[11], fields[12], fields[13]
-    s.strip, s.chunk, s.block = fields[14], fields[15], fields[16]
-    s.least, s.most = fields[17], fields[18]
+    for i in range(5):
+        reals[i] = fields[3 + i if i < 3 else 14 + i]
+    s.cval, s.low, s.scale, s.least, s.most = reals[0], reals[1], reals[2], reals[3], reals[4]
+    for i in range(11):
+        numbers[i] = fields[6 + i]
+    s.top, s.left, s.rows, s.columns = numbers[0], numbers[1], numbers[2], numbers[3]
+    s.stride_y, s.stride_x, s.up_y, s.up_x = numbers[4], numbers[5], numbers[6], numbers[7]
+    s.strip, s.chunk, s.block = numbers[8], numbers[9], numbers[10]
     s.clipped = s.least > -INFINITY or s.most < INFINITY
     s.y0, s.y1 = y0, y1
     if s.wide:

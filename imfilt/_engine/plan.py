@@ -38,7 +38,7 @@ MIX_BLOCK = 4
 # faster from there on, but for loops that wait for something else; below it, whoever reads the result next finds
 # it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
-NOT_STREAMED = "area", "gradient"
+NOT_STREAMED = "area", "gradient", "resample"
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6
@@ -171,6 +171,8 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     block = 8 if shared else DENSE_ROWS if stage.many else 1
     if stage.weights * size > MANY_WEIGHTS_BYTES and uy == 1:
         block = MIX_BLOCK
+    if stage.loop == "resample" and uy < 8:  # lines that are made from the same rows
+        block = uy
     ring_rows = (block - 1) * sy // uy + stage.rows
     ring = {"mix": MIX_RING_BYTES, "box": BOX_RING_BYTES}.get(stage.loop, RING_BYTES)
     chunk = max((BLOCK_LINE_BYTES if block == 8 else LINE_BYTES) // pixel, 32)

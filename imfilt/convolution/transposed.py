@@ -9,10 +9,12 @@ import numpy as np
 from imfilt import shapes
 from imfilt._engine import checks
 from imfilt._engine.packed import kept
-from imfilt._engine.plan import Kernel
+from imfilt._engine.plan import Kernel, Stage
 from imfilt._engine.recall import recalled, shortcut
 from imfilt.convolution import mixing
+from imfilt.convolution.separable import taps
 from imfilt.convolution.standard import apply_channels
+from imfilt.separability import separate
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike
@@ -148,7 +150,16 @@ def _kernel(weight, bias, stride, dilation, groups, cut):
         for beside in along
     ]  # fmt: skip
     frame = {"rows": rows, "columns": columns, "top": -first_row, "left": -first_column, "stride": (1, 1), "up": stride}
-    stage = mixing.stage(sets, bias, taken, frame)
+    is_dense = all(one and _span([one])[1] == len(one) for one in (*down, *along))
+    factors = _one_for_all(weight) if bias is None and groups == taken and is_dense else None
+    if factors is None:
+        stage = mixing.stage(sets, bias, taken, frame)
+    else:
+        tables = [
+            _table(one, places, first)
+            for one, places, first in zip(factors, (down, along), (first_row, first_column), strict=True)
+        ]
+        stage = Stage("resample", tuple(taps(one.ravel()) for one in tables), **frame, work=(rows + columns) / 2)
     turned = (
         weight.reshape(groups, taken // groups, made, tall, wide)
         .swapaxes(1, 2)
@@ -156,6 +167,23 @@ def _kernel(weight, bias, stride, dilation, groups, cut):
     )
     halo = -first_row, rows - 1 + first_row, -first_column, columns - 1 + first_column  # pixels of the image
     return Kernel((stage,), halo=halo, reach=mixing.whole_reach(turned, bias), name=stage.loop)
+
+
+def _one_for_all(weight):
+    """The column and the row whose product each channel's only kernel is, exactly; None if there are none."""
+    if weight.shape[1] > 1 or (weight != weight[:1]).any() or not weight[0].all():
+        return None
+    separation = separate(weight[0, 0])
+    return (separation.columns[0], separation.rows[0]) if separation.exact and separation.rank == 1 else None
+
+
+def _table(factor, phases, first):
+    """For each phase the taps of one axis, from the first source pixel that any phase reads on."""
+    table = np.zeros((len(phases), _span(phases)[1]))
+    for row, found in zip(table, phases, strict=True):
+        for k, i in found:
+            row[i - first] = factor[k]
+    return table
 
 
 def _span(phases):
