@@ -33,7 +33,7 @@ GENERATED = "build/cython"
 FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math",
          "-fno-inline-functions", "-fno-inline-small-functions", "-fno-inline-functions-called-once",
          "-fno-ipa-cp-clone", "-fno-unswitch-loops", "-fno-strict-aliasing",
-         "-fvisibility=hidden", "-fno-asynchronous-unwind-tables", "-Wno-psabi",
+         "-fvisibility=hidden", "-fno-asynchronous-unwind-tables", "-falign-jumps=1", "-falign-labels=1", "-Wno-psabi",
          "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
 # No symbols that nobody asks for, and code beside data: see scripts/check_budget.py.
 SMALL = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []

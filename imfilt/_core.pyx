@@ -945,7 +945,9 @@ ctypedef struct Direct:
     char* lines                        # a line of each kernel, or of each phase
     Py_ssize_t line_step
     const char** at
+    Py_ssize_t* columns                # where in a row of the ring the pixels under each tap begin
     bint fused                         # multiplied and added in one rounding
+    bint mirrored                      # pairs of taps have one weight: see is_mirrored
     Dense dense                        # the same taps, for several lines at a time
 
 
@@ -967,6 +969,7 @@ cdef int direct_arguments(Direct* k, Sweep* s, cnp.ndarray offsets, cnp.ndarray 
     k.kinds = cnp.PyArray_SIZE(weights) // k.count
     k.given = taps(weights, k.count * k.kinds)
     k.channels = channels
+    k.mirrored = False
     for t in range(k.sets):
         if not (0 <= k.first[t] < k.first[t + 1]):
             raise ValueError("core: each set needs a tap")
@@ -994,6 +997,24 @@ cdef int direct_arguments(Direct* k, Sweep* s, cnp.ndarray offsets, cnp.ndarray 
     return 0
 
 
+cdef enum:
+    PAIRED_TAPS = 10           # fewer are multiplied one by one
+
+
+cdef inline bint is_mirrored(const Direct* k, const Sweep* s) noexcept nogil:
+    """Whether tap t lies opposite to the t-th from the end, with the same weight: then both are added, and multiplied once."""
+    cdef Py_ssize_t t, i, last = 3 * (k.count - 1)
+    if k.sets > 1 or k.kinds > 1 or s.parts > 1 or s.together > 1 or k.count < PAIRED_TAPS or parity(k.given, k.count) <= 0:
+        return False
+    for t in range(k.count):
+        if k.offsets[3 * t + 2] < 0:
+            return False
+        for i in range(2):
+            if k.offsets[3 * t + i] + k.offsets[last - 3 * t + i] != k.offsets[i] + k.offsets[last + i]:
+                return False
+    return True
+
+
 cdef inline Py_ssize_t direct_grain(Direct* k, Sweep* s) noexcept nogil:
     """Numbers after which phases and weights come again."""
     cdef Py_ssize_t grain = 1 if k.kinds == 1 else k.period // s.size
@@ -1015,7 +1036,7 @@ cdef inline Py_ssize_t dense_bytes(const Direct* k, const Sweep* s) noexcept nog
 cdef inline Py_ssize_t direct_bytes(Direct* k, Sweep* s, Py_ssize_t lines) noexcept nogil:
     k.line_step = s.line_step
     return (lined(k.count * k.positions * VECTOR_BYTES) + lined(lines * k.line_step) + lined(s.line_step)
-            + lined(k.count * <Py_ssize_t>sizeof(void*)) + lined(k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
+            + 2 * lined(k.count * <Py_ssize_t>sizeof(void*)) + lined(k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
             + lined(k.positions * VECTOR_BYTES) + lined(dense_bytes(k, s)))
 
 
@@ -1030,6 +1051,9 @@ cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real u
     k.lines = take(left, lines * k.line_step)
     k.ones = take(left, s.line_step)
     k.at = <const char**>take(left, k.count * <Py_ssize_t>sizeof(void*))
+    k.columns = <Py_ssize_t*>take(left, k.count * <Py_ssize_t>sizeof(Py_ssize_t))
+    for t in range(k.count):
+        k.columns[t] = column_at(s, k.offsets[3 * t + 2], k.offsets[3 * t + 1])
     k.begins = <Py_ssize_t*>take(left, k.positions * <Py_ssize_t>sizeof(Py_ssize_t))
     bias = <real*>take(left, k.positions * VECTOR_BYTES)
     dense = <real*>take(left, dense_bytes(k, s))
@@ -1069,64 +1093,91 @@ cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real u
             wanted[i + n * s.columns] |= 1 << n
 
 
-cdef void direct_sum(const char** at, Py_ssize_t count, const vec* weights, const vec* scale, bint stream, char* out,
-                     const char* ahead, Py_ssize_t nbytes) noexcept nogil:
-    fir_rows(at, 0, 1, count, weights, 0, scale, stream, out, 0, ahead, nbytes)
+cdef void direct_sum(const char** at, Py_ssize_t count, const vec* weights, bint mirrored, const vec* scale, bint stream,
+                     char* out, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
+    if mirrored:
+        fir_lines(at, 0, 1, count, weights, 1, scale, stream, out, 0, ahead, nbytes)
+    else:
+        fir_rows(at, 0, 1, count, weights, 0, scale, stream, out, 0, ahead, nbytes)
 
 
-cdef inline void tap_sums(const picture** at, Py_ssize_t x, Py_ssize_t count, const vec* weights, vec scale, bint stream,
-                          char* out, Py_ssize_t width) noexcept nogil:
-    """plain_sum of numbers of any type, `width` vectors from number x on."""
-    cdef Py_ssize_t t, i, lanes = VECTOR_BYTES // (4 if vec is vf32 else 8)
+cdef inline void tap_sums(const picture** at, Py_ssize_t x, Py_ssize_t count, const vec* weights, bint mirrored, vec scale,
+                          bint stream, char* out, Py_ssize_t width) noexcept nogil:
+    """plain_sum of numbers of any type, or even_sum, `width` vectors from number x on."""
+    cdef Py_ssize_t t, i, lanes = VECTOR_BYTES // (4 if vec is vf32 else 8), radius = count // 2
     cdef vec[4] s
-    for t in range(count):
+    if mirrored:
         for i in range(width):
-            if t == 0:
-                s[i] = widened(at[0] + x + i * lanes, scale) * weights[0]
-            else:
+            s[i] = widened(at[radius] + x + i * lanes, scale) * weights[radius]
+        for t in range(radius):
+            for i in range(width):
+                s[i] = s[i] + (widened(at[t] + x + i * lanes, scale)
+                               + widened(at[2 * radius - t] + x + i * lanes, scale)) * weights[t]
+    else:
+        for i in range(width):
+            s[i] = widened(at[0] + x + i * lanes, scale) * weights[0]
+        for t in range(1, count):
+            for i in range(width):
                 s[i] = s[i] + widened(at[t] + x + i * lanes, scale) * weights[t]
     for i in range(width):
         put(<vec*>out + i, s[i] * scale, stream)
+
+
+cdef inline void end_vectors(const Straight* b, const Direct* k, const picture** rows, Py_ssize_t t, vec outside,
+                             vec* first, vec* final) noexcept nogil:
+    """What tap t reads for the first and for the last vector of a line."""
+    cdef Py_ssize_t lanes = VECTOR_BYTES // (4 if vec is vf32 else 8), words = 1 if vec is vf32 else 2
+    cdef Py_ssize_t last = b.numbers - lanes, at
+    cdef const picture* row
+    if k.offsets[3 * t + 2] < 0:
+        first[0] = final[0] = widened(<const picture*>k.ones, outside)
+        return
+    row = rows[k.offsets[3 * t]]
+    at = k.offsets[3 * t + 1] * b.channels - b.before
+    first[0] = widened(row + max(at, 0), outside)
+    final[0] = widened(row + last + min(at, 0), outside)
+    if at < 0:
+        first[0] = shuffled(shuffled(widened(row + (last if b.wrapped else 0), outside), outside, b.left), first[0],
+                            b.ramp + (lanes + at) * words)
+    elif at > 0:
+        final[0] = shuffled(final[0], shuffled(widened(row + (0 if b.wrapped else last), outside), outside, b.right),
+                            b.ramp + at * words)
 
 
 cdef bint direct_straight(const Straight* b, const picture** rows, vec* out, bint stream) noexcept nogil:
     """A line from rows of the image: what needs no pixel outside, then the first and the last vector."""
     cdef Direct* k = <Direct*>b.work
     cdef Py_ssize_t lanes = VECTOR_BYTES // (4 if vec is vf32 else 8), size = 4 if vec is vf32 else 8
-    cdef Py_ssize_t t, at, words = size // 4, last = b.numbers - lanes, end = last - b.after
+    cdef Py_ssize_t t, last = b.numbers - lanes, end = last - b.after, count = k.count, radius = count // 2
     cdef Py_ssize_t x = (VECTOR_BYTES - <Py_ssize_t>(<size_t>out % VECTOR_BYTES)) // size  # aligned from here on
     cdef const vec* weights = <const vec*>k.weights
     cdef const picture** taps = <const picture**>k.at
-    cdef const picture* row
     cdef vec outside = (<const vec*>b.outside)[0], scale = (<const vec*>b.scale)[0]
-    cdef vec first_sum = outside, last_sum = outside, value, other
+    cdef vec first_sum = outside, last_sum = outside, value = outside, other = outside, opposite = outside, another = outside
+    cdef bint mirrored = k.mirrored and sizeof(picture) >= 4  # whole numbers have not so many taps: see is_plain
     if x < b.before:
         x, stream = b.before, False
-    for t in range(k.count):
-        if k.offsets[3 * t + 2] < 0:
-            taps[t] = <const picture*>k.ones
-            value = other = widened(taps[t], scale)
-        else:
-            row = rows[k.offsets[3 * t]]
-            at = k.offsets[3 * t + 1] * b.channels - b.before
-            taps[t] = row + at
-            value = widened(row + max(at, 0), scale)
-            other = widened(row + last + min(at, 0), scale)
-            if at < 0:
-                value = shuffled(shuffled(widened(row + (last if b.wrapped else 0), scale), outside, b.left), value,
-                                 b.ramp + (lanes + at) * words)
-            elif at > 0:
-                other = shuffled(other, shuffled(widened(row + (0 if b.wrapped else last), scale), outside, b.right),
-                                 b.ramp + at * words)
-        first_sum = value * weights[t] if t == 0 else first_sum + value * weights[t]
-        last_sum = other * weights[t] if t == 0 else last_sum + other * weights[t]
+    for t in range(count):
+        taps[t] = <const picture*>k.ones
+        if k.offsets[3 * t + 2] >= 0:
+            taps[t] = rows[k.offsets[3 * t]] + k.offsets[3 * t + 1] * b.channels - b.before
+    if mirrored:
+        end_vectors(b, k, rows, radius, outside, &value, &other)
+        first_sum, last_sum = value * weights[radius], other * weights[radius]
+    for t in range(radius if mirrored else count):
+        end_vectors(b, k, rows, t, outside, &value, &other)
+        if mirrored:
+            end_vectors(b, k, rows, 2 * radius - t, outside, &opposite, &another)
+            value, other = value + opposite, other + another
+        first_sum = value * weights[t] if t == 0 and not mirrored else first_sum + value * weights[t]
+        last_sum = other * weights[t] if t == 0 and not mirrored else last_sum + other * weights[t]
     while x + 3 * lanes <= end:
-        tap_sums(taps, x, k.count, weights, scale, stream, <char*>out + x * size, 4)
+        tap_sums(taps, x, count, weights, mirrored, scale, stream, <char*>out + x * size, 4)
         x += 4 * lanes
     while x < end:
-        tap_sums(taps, x, k.count, weights, scale, stream, <char*>out + x * size, 1)
+        tap_sums(taps, x, count, weights, mirrored, scale, stream, <char*>out + x * size, 1)
         x += lanes
-    tap_sums(taps, end, k.count, weights, scale, False, <char*>out + end * size, 1)
+    tap_sums(taps, end, count, weights, mirrored, scale, False, <char*>out + end * size, 1)
     out[0] = first_sum * scale
     (<vec*>(<char*>out + last * size))[0] = last_sum * scale
     return False
@@ -1268,6 +1319,7 @@ cdef inline bint is_plain(const Direct* k, const Sweep* s, bint real_numbers) no
     """
     return (k.kinds == 1 and k.sets == 1 and s.picks == NULL and s.together == 1
             and s.width * s.channels >= (2 * VECTOR_BYTES) // s.size + s.columns * s.channels
+            and (k.count < PAIRED_TAPS or s.width * s.channels * s.size >= 8 * VECTOR_BYTES)
             and (real_numbers or k.count <= WIDENED_TAPS))
 
 
@@ -1285,9 +1337,9 @@ cdef inline void direct_set(Direct* k, Sweep* s, const char** rows, Py_ssize_t n
         if tap[2] < 0:
             k.at[t] = k.ones
         else:
-            k.at[t] = rows[tap[0]] + column_at(s, tap[2], tap[1])
+            k.at[t] = rows[tap[0]] + k.columns[k.first[n] + t]
     if k.kinds == 1 and not s.in_place:
-        direct_sum(k.at, count, weights, <const vec*>scale, stream, out,
+        direct_sum(k.at, count, weights, k.mirrored, <const vec*>scale, stream, out,
                    s.ahead if count >= WORTH_ASKING and s.itemsize == s.size else NULL, nbytes)
     else:
         periodic_rows(k.at, count, weights, k.positions, k.begins, k.period, <const vec*>scale,
@@ -1414,6 +1466,12 @@ cdef inline void dense_lines(const Sweep* s, Direct* k, const char** rows, Py_ss
         else:
             wide_tile(&k.dense, rows, x, count, out, out_step, unused)
         x += DENSE_VECTORS * VECTOR_BYTES
+    if x + VECTOR_BYTES < nbytes and x > 0:  # a wide tile over the one before takes as long as one or two narrow ones
+        k.dense.stream, x = False, nbytes
+        if k.fused:
+            wide_tile_fused(&k.dense, rows, x - DENSE_VECTORS * VECTOR_BYTES, count, out, out_step, unused)
+        else:
+            wide_tile(&k.dense, rows, x - DENSE_VECTORS * VECTOR_BYTES, count, out, out_step, unused)
     while x + VECTOR_BYTES <= nbytes:
         narrow_tile(&k.dense, rows, x, count, out, out_step, k.fused, unused)
         x += VECTOR_BYTES
@@ -1576,7 +1634,7 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
             if k.offsets[3 * t + 2] < 0 and k.kinds == 1:
                 raise ValueError("core: several lines at a time have no bias")
         s.together = DENSE_ROWS
-    k.fused = fused
+    k.fused, k.mirrored = fused, is_mirrored(&k, &s)
     dense = SHUFFLES > 1 and is_dense(&k, &s)
     straightly = SHUFFLES and (dense or is_plain(&k, &s, kind_of(src) == b"f")) and may_go_straight(&b, &s, src)
     if SHUFFLES > 1 and dense and straightly:

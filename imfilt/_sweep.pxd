@@ -504,19 +504,24 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
             set_strip(s, x0, pixels)
             in_place = (s.in_place and s.before + s.after == 0
                         and (x1 - x0) * s.out_channels * s.size >= VECTOR_BYTES)
-            loaded = first_row(s, s.y0)
+            loaded = first = first_row(s, s.y0)
+            lowest = (first + s.top) % slots  # of row `first`; divisions take as long as a vector of pixels
             y = s.y0
             while y < s.y1:
                 count = min(s.block, s.y1 - y)
+                lowest -= first
                 first = first_row(s, y)
                 last = first_row(s, y + count - 1) + s.rows
-                slot = (max(loaded, first) + s.top) % slots
+                lowest += first
+                while lowest >= slots:
+                    lowest -= slots
+                slot = lowest + max(loaded - first, 0)
+                slot = slot - slots if slot >= slots else slot
                 for i in range(max(loaded, first), last):
                     if not in_place or inside(s, i) == NULL:
                         load(s, work, i, pixels, ring + slot * s.ring_step)
                     slot = slot + 1 if slot + 1 < slots else 0
                 loaded = last
-                lowest = (first + s.top) % slots
                 x = 0
                 while x < (x1 - x0) * s.out_channels:
                     dst = s.dst + y * s.dst_step + (x0 * s.out_channels + x) * s.dst_itemsize
@@ -528,7 +533,7 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
                         cut = (64 - <Py_ssize_t>((<size_t>dst) % 64)) // s.size
                         if not in_place or (x1 - x0) * s.out_channels - x - cut >= VECTOR_BYTES // s.size:
                             numbers = min(numbers, cut)
-                    at = x * s.advance // s.over
+                    at = x * s.advance // s.over if x else 0
                     slot = lowest
                     for i in range(min(last - first, s.seen)):
                         rows[i] = NULL

@@ -222,9 +222,25 @@ def sums(src, dst, frame, channels, offsets, weights, first, picks, y0, y1):
             one[:, :, picks[offsets[t, 2]]] if offsets[t, 2] >= 0 else np.ones((*one.shape[:2], channels), one.dtype)
             for t, one in zip(taps, seen, strict=True)
         ]
+        if are_mirrored(offsets, weights, frame, first):  # both of a pair, multiplied once, from the outside in
+            middle = len(parts) // 2
+            pairs = [a + b for a, b in zip(parts[:middle], parts[:middle:-1], strict=True)]
+            return plain([parts[middle], *pairs], weights[[middle, *range(middle)]])
         return plain(parts, weights[first[n] : first[n + 1]])
 
     return of
+
+
+PAIRED_TAPS = 10
+
+
+def are_mirrored(offsets, weights, frame, first):
+    """Whether tap t of the only set lies opposite to the t-th from the end, with the same weight."""
+    return (
+        len(first) == 2 and weights.shape[1] == 1 and len(weights) >= PAIRED_TAPS and len(weights) % 2 == 1
+        and frame.block == 1 and not offsets[:, 2].any() and (weights == weights[::-1]).all()
+        and (offsets + offsets[::-1] == offsets[0] + offsets[-1]).all()
+    )  # fmt: skip
 
 
 def direct(src, dst, frame, offsets, weights, first, picks, fused, y0, y1):
