@@ -15,7 +15,7 @@ from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
 from imfilt._rows cimport (add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
-                           DENSE_VECTORS, even_rows, FEW, fir_lines, fir_rows,
+                           DENSE_VECTORS, even_rows, expected, FEW, fir_lines, fir_rows,
                            gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, one_by_one, periodic_rows, put,
                            reciprocal, scaled_bytes, scaled_sum, scaled_words, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows,
                            store_part_f32, STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile, total,
@@ -1042,7 +1042,7 @@ cdef inline Py_ssize_t direct_bytes(Direct* k, Sweep* s, Py_ssize_t lines) noexc
 
 cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real unused) noexcept nogil:
     """The scratch memory of direct_bytes, and what stays in it."""
-    cdef Py_ssize_t n, p, t, i, lane, lanes = VECTOR_BYTES // s.size, at = 0, places
+    cdef Py_ssize_t n, p, t, i, lane, lanes = VECTOR_BYTES // s.size, at = 0, places, begin
     cdef real* weights
     cdef real* dense
     cdef real* bias
@@ -1064,11 +1064,13 @@ cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real u
     weights = <real*>k.weights
     for n in range(k.sets):
         for p in range(k.positions):
+            begin = 0 if k.kinds == 1 else k.begins[p] // s.size % k.channels
             for t in range(k.first[n], k.first[n + 1]):
+                i = begin
                 for lane in range(lanes):
-                    i = 0 if k.kinds == 1 else (k.begins[p] // s.size + lane) % k.channels
                     weights[at] = <real>k.given[t * k.kinds + i]
                     at += 1
+                    i = i + 1 if i + 1 < k.kinds else 0  # a division would take as long as a vector of pixels
     for i in range(s.line_step // s.size):
         (<real*>k.ones)[i] = 1
     if s.together == 1:
@@ -1252,12 +1254,16 @@ cdef inline void picked_row(const Straight* b, const Sweep* s, const Direct* k, 
                     value = shuffle_f32(first, second, lanes + (p * count + t) * 16) * value
                 sums[p] = value if t == 0 else sums[p] + value
         # After all loads: one that overlaps an earlier store in the low twelve bits of its address waits for it.
-        for p in range(positions):
-            if x + each <= made:
-                put(<vf32*>(out + x), sums[p] * scale, stream)
-            elif x < made:
-                store_part_f32(<char*>(out + x), sums[p] * scale, (made - x) * 4)
-            x += each
+        if expected(x + positions * each <= made and not stream):
+            for p in range(positions):
+                (<vf32*>(out + x + p * each))[0] = sums[p] * scale
+        else:
+            for p in range(positions):
+                if x + (p + 1) * each <= made:
+                    put(<vf32*>(out + x + p * each), sums[p] * scale, stream)
+                elif x + p * each < made:
+                    store_part_f32(<char*>(out + x + p * each), sums[p] * scale, (made - x - p * each) * 4)
+        x += positions * each
         source += advance
         at += advance
 
@@ -2051,14 +2057,18 @@ ctypedef struct Resample:
 
 
 cdef inline void plan_pairs(Resample* k, const Sweep* s) noexcept nogil:
-    cdef Py_ssize_t lanes = VECTOR_BYTES // s.size, words = s.size // 4, n, number, w, taps = s.columns - 1
+    cdef Py_ssize_t lanes = VECTOR_BYTES // s.size, words = s.size // 4, n, w, taps = s.columns - 1
+    cdef Py_ssize_t pixel = 0, phase = 0, c = 0
     k.twofold = (SHUFFLES and s.up_x == 2 and s.stride_x == 1 and (taps == 2 or taps == 4) and s.channels <= lanes
                  and k.beside[0] == 0 and k.beside[1] == taps and k.beside[2] == 1 and k.beside[3] == taps)
     k.whole = lanes // s.channels * s.channels
     for n in range(2 * lanes if k.twofold else 0):
-        number = n // s.channels // 2 * s.channels + n % s.channels
         for w in range(words):
-            k.pairs[n * words + w] = <int32_t>((min(number, lanes - 1) + n // s.channels % 2 * lanes) * words + w)
+            k.pairs[n * words + w] = <int32_t>((min(pixel + c, lanes - 1) + phase * lanes) * words + w)
+        c += 1
+        if c == s.channels:
+            c, phase = 0, 1 - phase
+            pixel += 0 if phase else s.channels
     k.whole *= s.size
 
 
@@ -2264,8 +2274,9 @@ def resample(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             find_taps(down, s.up_y, s.rows, k.down)
             find_taps(along, s.up_x, s.columns, k.beside)
             k.lanes = <int32_t*>take(&left, k.positions * s.up_x * VECTOR_BYTES)
-            plan_weaving(&k, &s)
             plan_pairs(&k, &s)
+            if not k.twofold:
+                plan_weaving(&k, &s)
             k.column_weights = take(&left, column_count * VECTOR_BYTES)
             k.row_weights = take(&left, row_count * VECTOR_BYTES)
             k.source = take(&left, row_bytes(s.span * s.pixel))

@@ -322,15 +322,19 @@ cdef inline Py_ssize_t picked_lanes(Sweep* s) noexcept nogil:
 
 
 cdef inline void plan_picking(Sweep* s) noexcept nogil:
-    cdef Py_ssize_t each = VECTOR_BYTES // 4, channels = s.cell // s.size, part, p, lane, n
+    cdef Py_ssize_t each = VECTOR_BYTES // 4, channels = s.cell // s.size, part, p, lane, pixel, c
     s.source_numbers = s.positions * each // channels * s.channels
-    for p in range(s.positions):
-        s.bases[p] = p * each // channels * s.channels
-        for part in range(s.parts):
+    for part in range(s.parts):
+        pixel = c = 0
+        for p in range(s.positions):
+            s.bases[p] = pixel
             for lane in range(each):
-                n = p * each + lane
                 s.lanes[(part * s.positions + p) * each + lane] = <int32_t>(
-                    n // channels * s.channels + s.picks[part * channels + n % channels] - s.bases[p])
+                    pixel + s.picks[part * channels + c] - s.bases[p])
+                c += 1
+                if c == channels:
+                    c = 0
+                    pixel += s.channels
 
 
 cdef inline void pick_vectors(const Sweep* s, const float* src, const int32_t* lanes, char* out,

@@ -12,7 +12,7 @@ from skimage.feature import canny as reference
 from skimage.feature._canny import _preprocess
 
 import imfilt
-from imfilt._engine import borders, chain
+from imfilt._engine import borders, chain, plan
 from imfilt.filters.canny import _smoother
 
 PHOTOGRAPHS = (
@@ -108,7 +108,7 @@ def test_the_smoothed_image_has_the_same_bits(build, grey, mode):
             for cval in (0.0, 0.3, -7):
                 want = _preprocess(image, mask, sigma, mode, cval)[0]
                 got = np.full(image.shape, np.nan)
-                smooth, _ = _smoother(image, sigma, mask, borders.code(mode, cval), cval, got.dtype)
+                smooth, *_ = _smoother(image, sigma, mask, borders.code(mode, cval), cval, got.dtype)
                 for first in (0, 7, 30):
                     smooth(got[first:], first)
                 assert_same_bits(got, want, f"{sigma} {mode} {cval} {mask is not None}")
@@ -339,3 +339,38 @@ def test_what_is_refused_is_named_and_nothing_is_written(options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         imfilt.canny(**{"image": np.zeros((4, 5)), "out": out, **options})
     assert (out == 7).all()
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+def test_calls_that_come_again_find_the_same_edges(build, mode, dtype):
+    images = [np.random.default_rng(n).integers(0, 256, (40, 60)).astype(dtype) for n in range(3)]
+    if dtype[0] == "f":
+        images = [image / np.array(255, dtype) for image in images]
+    for sigma in (1.0, (1, 2)):
+        plan.forget()
+        options = {"sigma": sigma, "mode": mode}
+        want = []
+        for image in images:
+            plan.forget()
+            want.append(imfilt.canny(image, **options))
+        assert want[0].any()
+        spacious = np.zeros((40, 80), bool)
+        for _ in range(2):
+            for image, edges in zip(images, want, strict=True):
+                np.testing.assert_array_equal(imfilt.canny(image, **options), edges, strict=True)
+                for out in (np.ones((40, 60), bool), spacious[:, 10:70]):
+                    assert imfilt.canny(image, **options, out=out) is out
+                    np.testing.assert_array_equal(out, edges)
+        low, high = (100, 250) if dtype == "uint8" else (0.5, 0.9)
+        strict = imfilt.canny(images[0], **options, low_threshold=low, high_threshold=high)
+        assert strict.sum() < want[0].sum()
+
+
+def test_edges_of_flags_may_take_their_place(photo):
+    image = photo[:40, :60, 1] > 128
+    want = imfilt.canny(image)
+    for _ in range(3):
+        place = image.copy()
+        assert imfilt.canny(place, out=place) is place
+        np.testing.assert_array_equal(place, want)

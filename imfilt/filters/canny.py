@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from imfilt._calls import Calls
 from imfilt._engine import borders, chain, checks, dtypes, isa, plan
 from imfilt.convolution.separable import separable_kernel
 from imfilt.filters._masks import shrink
@@ -22,6 +23,8 @@ LEAST = 1e-14  # a threshold of 0 means this, so that flat pixels are not edges
 _MAXIMA = plan.Kernel((plan.Stage("suppress", (), 5, 5, 2, 2, work=30),), halo=(2, 2, 2, 2), name="suppress")
 _HALO = 2
 WHOLE_NUMBERS = 1 << 14  # of an image so small that one division of all costs less than those of nine parts
+_known = Calls(64)  # calls with such images, and what `_at_once` needs for them
+plan.caches.append(_known)
 
 
 def _taps(sigma):
@@ -86,7 +89,7 @@ def _given_back(kernels, shape, real, cval):
 
 
 def _smoother(array, sigmas, mask, border, cval, real):
-    """What fills a strip with rows of the smoothed image, and the plans that it follows.
+    """What fills a strip with rows of the smoothed image, the plans that it follows, and the Gaussian of ones or None.
 
     What masked pixels and a constant border took from a pixel is given back, in proportion to the rest.
     """
@@ -121,7 +124,7 @@ def _smoother(array, sigmas, mask, border, cval, real):
                     for xs, small_xs in _parts(0, shape[1], shape[1], small[1]):
                         strip[ys, xs] /= ones[small_ys, small_xs]
 
-    return smooth, steps
+    return smooth, steps, ones
 
 
 def _magnitude(strip, above, below):
@@ -238,6 +241,10 @@ def canny(
            [0, 0, 0, 0, 0, 0, 0, 0],
            [0, 0, 0, 0, 0, 0, 0, 0]])
     """
+    call = sigma, low_threshold, high_threshold, use_quantiles, mode, cval, isa.core
+    known = _known.find(image, out, call) if mask is None else None
+    if known is not None and (out is None or (out.flags.carray and not np.may_share_memory(out, image))):
+        return _at_once(image, out, *known)
     array = checks.grey(image)
     sigmas = checks.pair(sigma, "sigma", checks.not_negative)
     checks.kernel_size(sigmas, TRUNCATE, (0, 0))
@@ -256,8 +263,10 @@ def canny(
     else:
         labels = np.empty(array.shape, np.uint8)
     if labels.size:
-        _label(labels, array, sigmas, mask, border, cval, real, low, high, use_quantiles)
+        steps = _label(labels, array, sigmas, mask, border, cval, real, low, high, use_quantiles)
         isa.core.link(labels)
+        if mask is None and not use_quantiles and array.size <= WHOLE_NUMBERS:
+            _known.keep(image, out, call, steps)
     if out is None:
         return labels.view(bool)
     if not np.may_share_memory(labels, out):
@@ -265,9 +274,37 @@ def canny(
     return out
 
 
+def _at_once(image, out, steps, ones, maxima, low, high):
+    """The edges of a small image, in one strip; the arguments are what `_label` returned."""
+    plan.tell((*steps, maxima))
+    labels = np.empty(image.shape, np.uint8) if out is None else out.view(np.uint8)
+    for step in steps:
+        strip = np.empty(image.shape, step.dtype)
+        getattr(isa.core, step.loop)(image, strip, step.frame, *step.taps, 0, len(strip))
+        image = strip
+    if ones is not None:
+        with np.errstate(all="ignore"):
+            image /= ones
+    isa.core.suppress(image, labels, maxima.frame, *maxima.taps, low, high, 0, len(labels))
+    _clear_frame(labels)
+    isa.core.link(labels)
+    return labels.view(bool) if out is None else out
+
+
+def _clear_frame(labels):
+    for frame in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        frame[...] = 0
+
+
 def _label(labels, array, sigmas, mask, border, cval, real, low, high, use_quantiles):
-    """0 for pixels that are no edges, 1 for weak ones, 2 for strong ones."""
-    smooth, steps = _smoother(array, sigmas, mask, border, cval, real)
+    """0 for pixels that are no edges, 1 for weak ones, 2 for strong ones.
+
+    Returns
+    -------
+    tuple
+        The plans of the Gaussian, that of ones (or None), the plan of the maxima, and the thresholds, as numbers.
+    """
+    smooth, steps, ones = _smoother(array, sigmas, mask, border, cval, real)
     [maxima] = _steps([_MAXIMA], array.shape, real, labels.dtype, borders.MODES["reflect"], 0.0)
     cost = sum(step.cost for step in (*steps, maxima))
     if use_quantiles:
@@ -282,5 +319,5 @@ def _label(labels, array, sigmas, mask, border, cval, real, low, high, use_quant
             labels[y0:y1] *= shrink(mask[begin:end])[y0 - begin : y1 - begin]
 
     chain.run(smooth, use, array.shape, real, _HALO, cost)
-    for frame in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        frame[...] = 0
+    _clear_frame(labels)
+    return steps, ones, maxima, low, high
