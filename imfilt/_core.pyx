@@ -150,10 +150,14 @@ cdef inline void take_apart(const char* src, Py_ssize_t step, char* dst, Py_ssiz
 cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
                           Py_ssize_t nbytes, vec* unused) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    cdef Py_ssize_t r, p, i, t, n, first, pixels, reach = padded(nbytes + (s.columns - 1) * s.pixel)
+    cdef Py_ssize_t r, p, i, t, n, first, pixels = 0, reach = padded(nbytes + (s.columns - 1) * s.pixel), begin = 0
     cdef const char* ahead = s.ahead if count == 1 else NULL
     cdef char* lines = k.whole
-    if s.stride_x > 1:
+    cdef bint bordered = s.bare and s.beside and s.before + s.after > 0  # sums have the border that pixels would have
+    if bordered:
+        pixels = s.numbers // s.channels + s.columns - 1 - s.before - s.after
+        begin, reach = s.before * s.pixel, padded(pixels * s.pixel)
+    elif s.stride_x > 1:
         reach = padded(((s.numbers // s.channels - 1) * s.stride_x + s.columns) * s.pixel)
     elif s.in_place:  # nothing beyond the last pixel is ours to read
         reach = max(s.numbers * s.size, VECTOR_BYTES) + (s.columns - 1) * s.pixel
@@ -161,12 +165,14 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
         first, n = k.tall[r], k.tall[r + 1] - k.tall[r]
         for i in range(count):
             for t in range(n):
-                k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]]
+                k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]] + begin
         if s.stride_x == 1:
-            lines = k.middle + r * s.block * k.middle_step
+            lines = k.middle + s.shift + r * s.block * k.middle_step + begin
         fir_rows(k.picks, n, count, n, <const vec*>k.column_weights + first, parity(k.column + first, n), NULL,
                  False, lines, k.middle_step if s.stride_x == 1 else k.whole_step, ahead, reach)
         ahead = NULL
+        for i in range(count if bordered else 0):
+            beside(s, lines + i * k.middle_step - begin, pixels)
         for p in range(k.phases if s.stride_x > 1 else 0):
             pixels = (reach // s.pixel - p + s.stride_x - 1) // s.stride_x
             for i in range(count):
@@ -243,17 +249,17 @@ cdef inline int separable_straightly(Straight* b, const Separable* k, Sweep* s, 
     return went_straight(b, s, line)
 
 
-cdef inline void find_sources(Separable* k, Py_ssize_t i) noexcept nogil:
+cdef inline void find_sources(const Sweep* s, Separable* k, Py_ssize_t i) noexcept nogil:
     """What each tap of the rows reads for line i."""
     cdef Py_ssize_t t
     for t in range(k.wide[k.terms]):
-        k.sources[t] = k.middle + k.places[t] + i * k.middle_step
+        k.sources[t] = k.middle + s.shift + k.places[t] + i * k.middle_step
 
 
 cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                          bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    find_sources(k, i)
+    find_sources(s, k, i)
     if k.terms == 1:
         fir_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, False,
                  <char*>out, 0, NULL, nbytes)
@@ -277,7 +283,7 @@ cdef void small_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
 cdef void small_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                      bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    find_sources(k, i)
+    find_sources(s, k, i)
     whole_rows(<const int16_t**>k.sources, k.small + k.tall[1], k.wide[1], k.parity, <float>s.scale,
                <int16_t*>k.whole, <float*>out, nbytes // 4)
 
@@ -365,6 +371,11 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             raise MemoryError("imfilt: no memory for the rows of a strip")
         return
     small = not SHUFFLES and is_small(&k, &s, given, src)
+    # Where a line is all of a strip, columns are summed before the border is put on.
+    if (s.stride_x == 1 and not small and not s.streamed
+            and (s.strip * s.channels - s.chunk) * s.size < 64):  # chunks are whole lines of cache
+        s.bare = s.pixel
+        arrange(&s, 1, s.pixel, s.size, 1, s.strip * s.channels)
     if small:
         s.pixel = s.channels
         s.read = copy_bytes
@@ -374,14 +385,14 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
         arrange(&s, 1, s.pixel, s.stride_x * s.size, 1, s.channels)
     with nogil:
         k.middle_step = k.whole_step = s.line_step
-        memory = scratch(lined(k.terms * k.phases * s.block * k.middle_step) + lined(columns * VECTOR_BYTES)
+        memory = scratch(lined(k.terms * k.phases * s.block * k.middle_step + 64) + lined(columns * VECTOR_BYTES)
                          + lined(s.block * k.whole_step if s.stride_x > 1 else k.whole_step if small else 0)
                          + lined((columns + rows) * <Py_ssize_t>sizeof(int16_t)) + lined(rows * VECTOR_BYTES)
                          + lined(s.block * k.tallest * <Py_ssize_t>sizeof(void*))
                          + 2 * lined(rows * <Py_ssize_t>sizeof(void*)) + lined(k.terms * <Py_ssize_t>sizeof(int)))
         left = memory
         if memory != NULL:
-            k.middle = take(&left, k.terms * k.phases * s.block * k.middle_step)
+            k.middle = take(&left, k.terms * k.phases * s.block * k.middle_step + 64)
             k.whole = take(&left, s.block * k.whole_step if s.stride_x > 1 else k.whole_step if small else 0)
             k.small = <int16_t*>take(&left, (columns + rows) * <Py_ssize_t>sizeof(int16_t))
             k.column_weights = take(&left, columns * VECTOR_BYTES)
@@ -391,8 +402,10 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             k.places = <Py_ssize_t*>take(&left, rows * <Py_ssize_t>sizeof(Py_ssize_t))
             for r in range(k.terms):
                 for t in range(k.wide[r], k.wide[r + 1]):
-                    k.places[t] = ((r * k.phases + k.along[t] % s.stride_x) * s.block * k.middle_step
-                                   + k.along[t] // s.stride_x * (2 * s.channels if small else s.cell))
+                    k.places[t] = r * k.phases * s.block * k.middle_step + k.along[t] * (2 * s.channels if small else s.cell)
+                    if s.stride_x > 1:
+                        k.places[t] = ((r * k.phases + k.along[t] % s.stride_x) * s.block * k.middle_step
+                                       + k.along[t] // s.stride_x * s.cell)
             k.parities = <int*>take(&left, k.terms * <Py_ssize_t>sizeof(int))
             for t in range(k.terms):
                 k.parities[t] = parity(given + k.wide[t], k.wide[t + 1] - k.wide[t])
@@ -479,15 +492,15 @@ cdef void box_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssi
     cdef Box* k = <Box*>work
     cdef Py_ssize_t begin = box_begin(s), pixels = s.numbers // s.channels + s.columns - 1, x = 0, n
     cdef Py_ssize_t length = box_length(s, pixels)
-    cdef const char* columns = k.columns
+    cdef const char* columns = k.columns + s.shift
     if box_place(s, y + i - s.top):
-        add_rows(k.columns + begin, rows[i] + begin, k.below, length, out[0])
+        add_rows(k.columns + s.shift + begin, rows[i] + begin, k.below, length, out[0])
     elif s.beside:
-        memcpy(k.columns + begin, rows[i] + begin, length)
+        memcpy(k.columns + s.shift + begin, rows[i] + begin, length)
     else:
         columns = rows[i]
     if s.beside:
-        beside(s, k.columns, pixels - s.before - s.after)
+        beside(s, k.columns + s.shift, pixels - s.before - s.after)
     while x < nbytes:
         n = min(BOX_BYTES, nbytes - x)
         if n < VECTOR_BYTES:
@@ -647,13 +660,13 @@ def box(cnp.ndarray src not None, cnp.ndarray dst not None, frame, Py_ssize_t y0
         return
     with nogil:
         arrange(&s, 1, s.pixel, s.size, 1, s.strip * s.channels)  # a line is all of a strip
-        s.bare, s.seen = True, 1
+        s.bare, s.seen = s.pixel, 1
         k.level_step = row_bytes(min(BOX_BYTES, s.ring_step) + s.columns * s.pixel)
-        memory = scratch(2 * s.ring_step + lined(window_levels(s.columns) * k.level_step)
+        memory = scratch(2 * s.ring_step + 64 + lined(window_levels(s.columns) * k.level_step)
                          + lined(s.rows * <Py_ssize_t>sizeof(void*)))
         left = memory
         if memory != NULL:
-            k.columns = take(&left, s.ring_step)
+            k.columns = take(&left, s.ring_step + 64)
             k.levels = take(&left, window_levels(s.columns) * k.level_step)
             k.below = take(&left, s.ring_step)
             k.block = <char**>take(&left, s.rows * <Py_ssize_t>sizeof(void*))
@@ -2429,22 +2442,43 @@ ctypedef struct Even:
     int16_t* line              # a line before it is narrowed
     uint8_t* narrowed          # and before streaming
     const char** along
+    const char** down
+
+
+cdef inline Py_ssize_t bordered_begin(const Sweep* s) noexcept nogil:
+    """The first number of a row that lies in the image, where columns are summed before the border is put on; else -1."""
+    return s.before * s.channels if s.bare and s.beside and s.before + s.after > 0 else -1
 
 
 cdef void even_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* ring_row) noexcept nogil:
     cdef Even* k = <Even*>work
+    cdef Py_ssize_t begin = bordered_begin(s)
     a_row(s, NULL, y, pixels, <char*>k.source)
-    widen_bytes(k.source, <int16_t*>ring_row, pixels * s.channels)
+    if begin >= 0:
+        widen_bytes(k.source + begin, <int16_t*>ring_row + begin, (pixels - s.before - s.after) * s.channels)
+    else:
+        widen_bytes(k.source, <int16_t*>ring_row, pixels * s.channels)
 
 
 cdef void even_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                     bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Even* k = <Even*>work
-    cdef Py_ssize_t t
-    even_rows(rows + i, k.column_weights, k.tall, 128 - MIDDLE * 256, 8, <int16_t*>k.middle,
-              nbytes + (s.columns - 1) * s.channels)
+    cdef int16_t* middle = <int16_t*>(k.middle + s.shift)
+    cdef Py_ssize_t t, c, at, begin = bordered_begin(s), outer = s.before + s.after
+    cdef Py_ssize_t inside = s.numbers + (s.columns - 1 - outer) * s.channels
+    if begin < 0:
+        even_rows(rows + i, k.column_weights, k.tall, 128 - MIDDLE * 256, 8, middle, nbytes + (s.columns - 1) * s.channels)
+    else:
+        for t in range(s.rows):
+            k.down[t] = rows[i + t] + 2 * begin
+        even_rows(k.down, k.column_weights, k.tall, 128 - MIDDLE * 256, 8, middle + begin, inside)
+        for t in range(outer):
+            at = t * s.channels if t < s.before else t * s.channels + inside
+            for c in range(s.channels):
+                one_by_one()
+                middle[at + c] = middle[s.outside[t] + c]
     for t in range(s.columns):
-        k.along[t] = k.middle + 2 * t * s.channels
+        k.along[t] = <const char*>(middle + t * s.channels)
     even_rows(k.along, k.row_weights, k.wide, MIDDLE * ONE + (1 << 21), 22, k.line, nbytes)
     narrow_levels(k.line, k.narrowed if stream else <uint8_t*>out, nbytes)
     if stream:
@@ -2481,6 +2515,7 @@ def even(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     """
     cdef Sweep s
     cdef Even k
+    cdef Py_ssize_t t
     cdef int status = -1
     cdef char* memory
     cdef char* left
@@ -2495,21 +2530,25 @@ def even(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     if max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: even has no steps")
     as_bytes(&s)
-    arrange(&s, 1, s.pixel, 2, 1, 1)
+    if not s.streamed and s.strip * s.channels - s.chunk < 64:  # as in separable
+        s.bare = 2 * s.channels
+    arrange(&s, 1, s.pixel, 2, 1, s.strip * s.channels if s.bare else 1)
     s.ring_step = row_bytes(s.span * s.pixel * 2)
     with nogil:
         k.tall, k.wide = s.rows // 2, s.columns // 2
         memory = scratch(lined(4 * s.rows) + lined(4 * s.columns) + lined(s.ring_step) + 2 * lined(s.line_step)
-                         + lined(2 * s.line_step) + lined(s.columns * <Py_ssize_t>sizeof(void*)))
+                         + lined(2 * s.line_step + 64) + lined(s.columns * <Py_ssize_t>sizeof(void*))
+                         + lined(s.rows * <Py_ssize_t>sizeof(void*)))
         left = memory
         if memory != NULL:
             k.column_weights = by_two(down, k.tall, &left)
             k.row_weights = by_two(along, k.wide, &left)
             k.source = <uint8_t*>take(&left, s.ring_step)
-            k.middle = take(&left, 2 * s.line_step)
+            k.middle = take(&left, 2 * s.line_step + 64)
             k.line = <int16_t*>take(&left, s.line_step)
             k.narrowed = <uint8_t*>take(&left, s.line_step)
             k.along = <const char**>take(&left, s.columns * <Py_ssize_t>sizeof(void*))
+            k.down = <const char**>take(&left, s.rows * <Py_ssize_t>sizeof(void*))
             status = swept(&s, &k, even_row, NULL, even_line)
         free(memory)
     if status < 0:

@@ -81,7 +81,8 @@ ctypedef struct Sweep:
     Py_ssize_t x_first, before, after   # of the strip at hand: first column, how many lie outside
     Py_ssize_t* outside        # where each of those is: see set_strip
     bint beside                # all of them in the row itself
-    bint bare                  # if so, the loop puts them on
+    Py_ssize_t bare            # if so, the loop puts them on; 0, or bytes of a pixel in the ring
+    Py_ssize_t shift           # then rows of the ring begin later, so that what lies inside the image is aligned
     Py_ssize_t seen            # rows of the ring, from the first of a frame on, that a loop looks at
     char* gathered             # a row before widening
     const char* ahead          # the part of the next row that lies below the line at hand
@@ -482,14 +483,15 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
     cdef Py_ssize_t lanes = picked_lanes(s)
     cdef Py_ssize_t others = (lined(s.together * s.line_step) + lined(pointers) + lined(indices) + lined(gathered)
                               + lined(narrowed) + lined(unpicked) + lined(lanes * <Py_ssize_t>sizeof(int32_t)))
-    cdef char* memory = <char*>aligned_alloc(64, lined(slots * s.ring_step) + others)
+    cdef char* memory = <char*>aligned_alloc(64, slots * s.ring_step + 64 + others)
     cdef char* left = memory
+    cdef char* first_slot
     cdef char* ring
     cdef char* lines
     cdef const char** rows
     if memory != NULL:
-        ring = take(&left, slots * s.ring_step)
-        clear_ends(s, ring, slots)
+        first_slot = take(&left, slots * s.ring_step + 64)
+        clear_ends(s, first_slot, slots)
         memset(left, 0, others)
         lines = take(&left, s.together * s.line_step)
         rows = <const char**>take(&left, pointers)
@@ -506,6 +508,8 @@ cdef inline int sweep(Sweep* s, void* work, load_row load, begin_block begin, ma
             x1 = strip_end(s, x0)
             pixels = ((x1 - 1) * s.stride_x // s.up_x) - (x0 * s.stride_x // s.up_x) + s.columns
             set_strip(s, x0, pixels)
+            s.shift = -(s.before * s.bare) & 63 if s.beside else 0
+            ring = first_slot + s.shift
             in_place = (s.in_place and s.before + s.after == 0
                         and (x1 - x0) * s.out_channels * s.size >= VECTOR_BYTES)
             loaded = first = first_row(s, s.y0)
@@ -646,7 +650,7 @@ cdef inline int prepare(Sweep* s, cnp.ndarray src, cnp.ndarray dst, frame,
     s.in_place = False
     s.margin = 0
     s.picks = NULL
-    s.bare = False
+    s.bare = s.shift = 0
     s.seen = (s.block - 1) * s.stride_y // s.up_y + s.rows + 1
     if kind_of(dst) == b"f" and s.dst_itemsize == s.size:
         s.write = NULL

@@ -243,7 +243,7 @@ def canny(
     """
     call = sigma, low_threshold, high_threshold, use_quantiles, mode, cval, isa.core
     known = _known.find(image, out, call) if mask is None else None
-    if known is not None and (out is None or (out.flags.carray and not np.may_share_memory(out, image))):
+    if known is not None and (out is None or out.flags.carray):
         return _at_once(image, out, *known)
     array = checks.grey(image)
     sigmas = checks.pair(sigma, "sigma", checks.not_negative)
