@@ -537,6 +537,7 @@ cdef inline void put_outside(total* columns, const int32_t* outside, Py_ssize_t 
     """Sums of columns first ... last of those outside, from number `at` on."""
     cdef Py_ssize_t i
     for i in range(first, last):
+        one_by_one()
         columns[at + i] = columns[outside[i]]
 
 
@@ -2160,8 +2161,9 @@ cdef void resample_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, ve
         for t in range(k.beside[2 * p + 1]):
             c = first + t
             k.along[t] = parts + c % s.stride_x * k.part_step + c // s.stride_x * s.pixel
-        fir_rows(k.along, 0, 1, k.beside[2 * p + 1], <const vec*>k.row_weights + p * s.columns + k.beside[2 * p], 0,
-                 NULL, False, <char*>ring_row if s.up_x == 1 else k.lines + p * k.line_step, 0, NULL, padded(periods * s.pixel))
+        fir_lines(k.along, 0, 1, k.beside[2 * p + 1], <const vec*>k.row_weights + p * s.columns + k.beside[2 * p], 0,
+                  NULL, False, <char*>ring_row if s.up_x == 1 else k.lines + p * k.line_step, 0, NULL,
+                  padded(periods * s.pixel))
     if s.up_x == 1:
         return
     if k.positions and s.up_x == 2:  # constants, so that the compiler unrolls
@@ -2185,7 +2187,7 @@ cdef void resample_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
     if n == 2:  # a constant, so that the compiler unrolls
         fir_lines(rows, 0, 1, 2, weights, 0, <const vec*>s.scaled, stream, <char*>out, 0, NULL, nbytes)
     else:
-        fir_rows(rows, 0, 1, n, weights, 0, <const vec*>s.scaled, stream, <char*>out, 0, NULL, nbytes)
+        fir_lines(rows, 0, 1, n, weights, 0, <const vec*>s.scaled, stream, <char*>out, 0, NULL, nbytes)
 
 
 cdef inline void find_taps(const double* weights, Py_ssize_t phases, Py_ssize_t count, Py_ssize_t* places) noexcept nogil:

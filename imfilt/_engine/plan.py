@@ -38,12 +38,14 @@ MIX_BLOCK = 4
 # faster from there on, but for loops that wait for something else; below it, whoever reads the result next finds
 # it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
+BORDER_ON_SUMS = "box", "even"  # not on rows, of which small images have more than lines
 NOT_STREAMED = "area", "gradient", "resample"
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6
 SERIAL_NS = 60e3
 READ_NS = 0.1
+BETWEEN_NS = 5e3  # an array between two steps, and the interpreter
 PLANS_KEPT = 64  # for each kernel, and as many calls
 NOT_CLIPPED = -inf, inf
 NONE = 0  # the border of an image that is read only inside
@@ -150,7 +152,7 @@ class Plan:
     @property
     def cost(self):
         """An estimate, in nanoseconds on one thread."""
-        return sum(step.cost for step in self.steps)
+        return sum(step.cost for step in self.steps) + BETWEEN_NS * (len(self.steps) - 1)
 
 
 def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, scale, clip, lanes):
@@ -210,8 +212,8 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     rate = stage.bytes_rate if bytes_only else stage.rate
     cost = numbers * (0.2 + rate * stage.work) * (2 if wide else 1)
     # A call, its rows, and the pixels of their borders: what counts in small images.
-    read, bordered = shape[0] * sy // uy + stage.rows, 1.2 * stage.columns * channels
-    cost += 4000 + read * 50 + (shape[0] if stage.loop == "box" else read) * bordered
+    read, bordered = shape[0] * sy // uy + stage.rows, 0.8 * stage.columns * channels
+    cost += 4000 + read * 50 + (shape[0] if stage.loop in BORDER_ON_SUMS and sx == 1 else read) * bordered
     taps = stage.taps(np.float64 if wide else np.float32, lanes) if callable(stage.taps) else stage.taps
     bands, whole = (_bands(shape[0], numbers, cost, stage.rows, stage.loading, many) for many in (True, False))
     return Step(stage.loop, taps, frame, shape, dtype, bands, whole, cost)
