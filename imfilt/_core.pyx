@@ -14,18 +14,23 @@ from libc.stdint cimport int16_t, int32_t, uint16_t, uint32_t, uint64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
-from imfilt._rows cimport (add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile,
-                           DENSE_VECTORS, even_rows, expected, FEW, fir_lines, fir_rows,
-                           gradient_row, largest, lift, Mean, mean_bytes, mix_tile, narrow_levels, norm_row, one_by_one, periodic_rows, put,
-                           reciprocal, scaled_bytes, scaled_sum, scaled_words, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows,
-                           store_part_f32, STREAM_ALIGNMENT, sum_few, sum_upwards, sums_from_left, suppress_row, term_rows, Tile, total,
-                           TILE_PIXELS, twofold_row, vec, VECTOR_BYTES, vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels,
-                           window_sums)
-from imfilt._sweep cimport (arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, fold, kind_of, lined, load_row,
-                            make_line, padded, pick, picked_lanes, plan_picking, prepare, put_beside, read_parts, read_row, row_bytes, same_channels, scratch,
-                            spread, steps_once, stream_bytes, stream_end, Sweep, sweep, take)
-
-from imfilt._straight cimport BOTH, CROSSED, DENSE, goes_straight, picture, plan_moves, Straight, straight, straight_line, straight_row, STRAIGHT_TAPS, widened
+from imfilt._rows cimport (
+    add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS,
+    even_rows, expected, FEW, fir_lines, fir_rows, gradient_row, largest, lift, Mean, mean_bytes, mix_tile,
+    narrow_levels, norm_row, one_by_one, periodic_rows, put, reciprocal, scaled_bytes, scaled_sum, scaled_words,
+    shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows, store_part_f32, STREAM_ALIGNMENT, sum_few,
+    sum_upwards, sums_from_left, suppress_row, term_rows, Tile, TILE_PIXELS, total, twofold_row, vec, VECTOR_BYTES,
+    vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels, window_sums,
+)
+from imfilt._sweep cimport (
+    arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, fold, kind_of, lined, load_row, make_line, padded,
+    pick, picked_lanes, plan_picking, prepare, put_beside, read_parts, read_row, row_bytes, same_channels, scratch,
+    spread, steps_once, stream_bytes, stream_end, sweep, Sweep, take,
+)
+from imfilt._straight cimport (
+    BOTH, CROSSED, DENSE, goes_straight, picture, plan_moves, straight, Straight, straight_line, straight_row,
+    STRAIGHT_TAPS, widened,
+)
 
 cnp.import_array()
 
@@ -217,7 +222,8 @@ cdef inline int direction(const Py_ssize_t* places, Py_ssize_t count) noexcept n
 cdef inline bint is_crossed(const Separable* k, const Sweep* s, Py_ssize_t columns, Py_ssize_t rows) noexcept nogil:
     """Whether there is a loop without scratch for the only term."""
     cdef int down = parity(k.column, columns), along = k.parity, to = direction(k.along, rows)
-    if columns != rows or columns != s.rows or rows != s.columns or s.left != rows // 2 or not direction(k.down, columns) or to == 0:
+    if (columns != rows or columns != s.rows or rows != s.columns or s.left != rows // 2 or to == 0
+            or not direction(k.down, columns)):
         return False
     if down == 0 and along == 0:
         return columns == 4 and to > 0 and direction(k.down, columns) > 0
@@ -402,7 +408,8 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
             k.places = <Py_ssize_t*>take(&left, rows * <Py_ssize_t>sizeof(Py_ssize_t))
             for r in range(k.terms):
                 for t in range(k.wide[r], k.wide[r + 1]):
-                    k.places[t] = r * k.phases * s.block * k.middle_step + k.along[t] * (2 * s.channels if small else s.cell)
+                    k.places[t] = (r * k.phases * s.block * k.middle_step
+                                   + k.along[t] * (2 * s.channels if small else s.cell))
                     if s.stride_x > 1:
                         k.places[t] = ((r * k.phases + k.along[t] % s.stride_x) * s.block * k.middle_step
                                        + k.along[t] // s.stride_x * s.cell)
@@ -433,8 +440,8 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
 # ---- box: sums of rectangles, at a cost that hardly grows with them ---------------------
 #
 # Down the columns rows fall into blocks as tall as the rectangle: a window is the end of one block and the beginning of
-# the next. Along a row windows of 4, 16, 64 ... numbers are the sum of four of those before, and the digits of the width
-# to base 4 say which to add up. No number is ever subtracted, so that errors stay as small as those of a plain
+# the next. Along a row windows of 4, 16, 64 ... numbers are the sum of four of those before, and the digits of the
+# width to base 4 say which to add up. No number is ever subtracted, so that errors stay as small as those of a plain
 # sum, and NaN where it is. (M. van Herk, "A fast algorithm for local minimum and maximum filters", Pattern
 # Recognition Letters 13, 1992, for the blocks.)
 
@@ -1016,9 +1023,13 @@ cdef enum:
 
 
 cdef inline bint is_mirrored(const Direct* k, const Sweep* s) noexcept nogil:
-    """Whether tap t lies opposite to the t-th from the end, with the same weight: then both are added, and multiplied once."""
+    """Whether tap t lies opposite to the t-th from the end, with the same weight.
+
+    Then both pixels are added, and multiplied once.
+    """
     cdef Py_ssize_t t, i, last = 3 * (k.count - 1)
-    if k.sets > 1 or k.kinds > 1 or s.parts > 1 or s.together > 1 or k.count < PAIRED_TAPS or parity(k.given, k.count) <= 0:
+    if (k.sets > 1 or k.kinds > 1 or s.parts > 1 or s.together > 1 or k.count < PAIRED_TAPS
+            or parity(k.given, k.count) <= 0):
         return False
     for t in range(k.count):
         if k.offsets[3 * t + 2] < 0:
@@ -1109,16 +1120,16 @@ cdef void direct_fill(Direct* k, Sweep* s, char** left, Py_ssize_t lines, real u
             wanted[i + n * s.columns] |= 1 << n
 
 
-cdef void direct_sum(const char** at, Py_ssize_t count, const vec* weights, bint mirrored, const vec* scale, bint stream,
-                     char* out, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
+cdef void direct_sum(const char** at, Py_ssize_t count, const vec* weights, bint mirrored, const vec* scale,
+                     bint stream, char* out, const char* ahead, Py_ssize_t nbytes) noexcept nogil:
     if mirrored:
         fir_lines(at, 0, 1, count, weights, 1, scale, stream, out, 0, ahead, nbytes)
     else:
         fir_rows(at, 0, 1, count, weights, 0, scale, stream, out, 0, ahead, nbytes)
 
 
-cdef inline void tap_sums(const picture** at, Py_ssize_t x, Py_ssize_t count, const vec* weights, bint mirrored, vec scale,
-                          bint stream, char* out, Py_ssize_t width) noexcept nogil:
+cdef inline void tap_sums(const picture** at, Py_ssize_t x, Py_ssize_t count, const vec* weights, bint mirrored,
+                          vec scale, bint stream, char* out, Py_ssize_t width) noexcept nogil:
     """plain_sum of numbers of any type, or even_sum, `width` vectors from number x on."""
     cdef Py_ssize_t t, i, lanes = VECTOR_BYTES // (4 if vec is vf32 else 8), radius = count // 2
     cdef vec[4] s
@@ -1169,7 +1180,8 @@ cdef bint direct_straight(const Straight* b, const picture** rows, vec* out, bin
     cdef const vec* weights = <const vec*>k.weights
     cdef const picture** taps = <const picture**>k.at
     cdef vec outside = (<const vec*>b.outside)[0], scale = (<const vec*>b.scale)[0]
-    cdef vec first_sum = outside, last_sum = outside, value = outside, other = outside, opposite = outside, another = outside
+    cdef vec first_sum = outside, last_sum = outside, value = outside, other = outside
+    cdef vec opposite = outside, another = outside
     cdef bint mirrored = k.mirrored and sizeof(picture) >= 4  # whole numbers have not so many taps: see is_plain
     if x < b.before:
         x, stream = b.before, False
@@ -1238,7 +1250,8 @@ cdef enum:
 
 cdef inline void picked_row(const Straight* b, const Sweep* s, const Direct* k, Py_ssize_t positions, Py_ssize_t count,
                             const float* source, float* out, bint stream) noexcept nogil:
-    cdef Py_ssize_t each = VECTOR_BYTES // 4, at = 0, x = 0, p, t, i, needed = s.bases[positions - 1] + 2 * each, advance = s.source_numbers, made = b.made, numbers = b.numbers
+    cdef Py_ssize_t each = VECTOR_BYTES // 4, at = 0, x = 0, p, t, i, needed = s.bases[positions - 1] + 2 * each
+    cdef Py_ssize_t advance = s.source_numbers, made = b.made, numbers = b.numbers
     cdef float[128] tail
     # Copies, which no store to the result can change: they stay in registers.
     cdef vf32[16] weights
@@ -2448,7 +2461,7 @@ ctypedef struct Even:
 
 
 cdef inline Py_ssize_t bordered_begin(const Sweep* s) noexcept nogil:
-    """The first number of a row that lies in the image, where columns are summed before the border is put on; else -1."""
+    """The first number of a row that lies in the image; -1 where the border is not put on the sums of columns."""
     return s.before * s.channels if s.bare and s.beside and s.before + s.after > 0 else -1
 
 
@@ -2469,7 +2482,8 @@ cdef void even_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ss
     cdef Py_ssize_t t, c, at, begin = bordered_begin(s), outer = s.before + s.after
     cdef Py_ssize_t inside = s.numbers + (s.columns - 1 - outer) * s.channels
     if begin < 0:
-        even_rows(rows + i, k.column_weights, k.tall, 128 - MIDDLE * 256, 8, middle, nbytes + (s.columns - 1) * s.channels)
+        even_rows(rows + i, k.column_weights, k.tall, 128 - MIDDLE * 256, 8, middle,
+                  nbytes + (s.columns - 1) * s.channels)
     else:
         for t in range(s.rows):
             k.down[t] = rows[i + t] + 2 * begin

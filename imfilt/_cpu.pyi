@@ -1,4 +1,4 @@
-"""What this processor offers."""
+"""What this processor and its operating system offer, and how to wait on it."""
 
 def features() -> tuple[str, ...]: ...
 

@@ -8,7 +8,7 @@ from hypothesis import settings
 from PIL import Image
 
 import imfilt
-from imfilt._engine import isa
+from imfilt._engine import isa, plan
 
 settings.register_profile("imfilt", deadline=None, max_examples=60, derandomize=True, print_blob=True)
 settings.load_profile("imfilt")
@@ -45,6 +45,21 @@ def build(request):
     isa.use(request.param)
     yield request.param
     isa.use(before)
+
+
+@pytest.fixture(params=[False, True], ids=["in cache", "streamed"])
+def streamed(request, monkeypatch):
+    """Writes results of any size through the caches, or around them."""
+    monkeypatch.setattr(plan, "STREAM_BYTES", 0 if request.param else 1 << 40)
+    plan.forget()
+    yield request.param
+    plan.forget()
+
+
+def begun_anywhere(like, offsets):
+    """Arrays like one, each so many numbers behind the beginning of its memory."""
+    for offset in offsets:
+        yield np.full(like.size + offset, 9, like.dtype)[offset:].reshape(like.shape)
 
 
 def pixels(rng, shape, dtype):

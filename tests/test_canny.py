@@ -239,7 +239,7 @@ def test_strips_and_threads_make_no_difference(build, grey, monkeypatch):
                {"use_quantiles": True, "mask": mask})  # fmt: skip
     want = [imfilt.canny(image, **one) for one in options]
     monkeypatch.setattr(chain, "BAND_BYTES", 0)
-    monkeypatch.setattr(chain, "SERIAL_NS", -1.0)
+    monkeypatch.setattr(chain, "MEETING_NS", -1.0)
     for rows in (1, 2, 7, 1000):
         monkeypatch.setattr(chain, "BAND_ROWS", rows)
         for threads in (1, 3):

@@ -395,11 +395,13 @@ def test_out_and_dtype():
 
 @pytest.mark.parametrize("factor", [1, 2, (3, 1), 5, (1, 64), "3/2", (1.25, "7/4"), ("64/63", 3)], ids=str)
 def test_every_build_has_the_same_bits(build, photo, factor):
-    calls = [(function, method) for function in (upscale, downscale) for method in ("nearest", "bicubic", "lanczos3")]
+    methods = "nearest", "bilinear", "bicubic", "lanczos3"
+    calls = [(function, method) for function in (upscale, downscale) for method in methods]
     if isinstance(factor, int) and factor < 8:
         calls += [(upscale, kernel) for kernel in ([1, 3, 3, 1], np.ones((3, 3)), np.arange(20.0).reshape(4, 5))]
     image = photo[:20, :43]
-    for view in (image, image[..., 0], image[:1, :2], image[:2, :1, 1] / 255, image[:9].astype(np.float32)):
+    five = np.dstack([image, image[..., :2]])
+    for view in (image, image[..., 0], image[:1, :2], image[:2, :1, 1] / 255, image[:9].astype(np.float32), five):
         for function, method in calls:
             got = function(view, factor, method)
             isa.use("numpy")

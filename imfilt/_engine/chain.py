@@ -1,11 +1,13 @@
-"""A stage that reads what others have made, in strips: nothing between them is as large as the image.
+"""Several loops one after the other, in bands that stay in cache: nothing between them is as large as the image.
 
-A band of result rows needs the rows of the stage before from `halo` above to `halo` below. These are made into a
-strip of scratch, which is read at once, while it is in cache. Strips end where the image does, so that a border is
-put on at the image's border and nowhere else.
+`run` is for a stage that reads what others have made. A band of result rows needs the rows of the stage before from
+`halo` above to `halo` below. These are made into a strip of scratch, which is read at once, while it is in cache.
+Strips end where the image does, so that a border is put on at the image's border and nowhere else. `each_band` is for
+loops that work on the same rows.
 """
 
 from collections import deque
+from math import ceil
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from imfilt._engine import borders, isa, plan, threads, twin
 
 BAND_ROWS = 64  # at least: strips overlap; with two rows above and below, a sixteenth is made twice
 BAND_BYTES = 1 << 19  # of a strip: it stays in a second-level cache, and threads seldom meet between loops
-SERIAL_NS = 300e3  # up to which two threads were no faster than one: each band is several calls, which meet in Python
+MEETING_NS = 300e3  # up to which two threads were no faster than one: each band is several calls, which meet in Python
 
 
 def run(make, use, shape, dtype, halo, cost):
@@ -33,9 +35,9 @@ def run(make, use, shape, dtype, halo, cost):
         Of all this, in nanoseconds on one thread.
     """
     height, width = shape
-    workers = threads.count() if cost > SERIAL_NS else 1
+    workers = threads.count() if cost > MEETING_NS else 1
     tall = max(BAND_ROWS, BAND_BYTES // max(1, width * np.dtype(dtype).itemsize))
-    tall = -(-height // (-(-height // (tall * workers)) * workers))  # as many bands for each thread
+    tall = ceil(height / (ceil(height / (tall * workers)) * workers))  # as many bands for each thread
     spare: deque = deque()  # strips that no thread uses; append and pop are atomic
 
     def work(y0, y1):
@@ -64,7 +66,7 @@ def each_band(work, height, nbytes, cost):
         Of all this, in nanoseconds on one thread.
     """
     workers = threads.count() if cost > plan.SERIAL_NS else 1
-    tall = max(1, min(BAND_BYTES * height // max(1, nbytes), -(-height // workers)))
+    tall = max(1, min(BAND_BYTES * height // max(1, nbytes), ceil(height / workers)))
     threads.run(work, [(y, min(y + tall, height)) for y in range(0, height, tall)], workers)
 
 

@@ -39,7 +39,7 @@ MIX_BLOCK = 4
 # it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
 BORDER_ON_SUMS = "box", "even"  # not on rows, of which small images have more than lines
-NOT_STREAMED = "area", "gradient", "resample"
+NOT_STREAMED = "area", "gradient"
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.
 BAND_NS = 10e6
@@ -173,7 +173,9 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     block = 8 if shared else DENSE_ROWS if stage.many else 1
     if stage.weights * size > MANY_WEIGHTS_BYTES and uy == 1:
         block = MIX_BLOCK
-    if stage.loop == "resample" and uy < 8:  # lines that are made from the same rows
+    numbers = shape[0] * shape[1] * made
+    streamed = streamed and stage.loop not in NOT_STREAMED and numbers * dtype.itemsize >= STREAM_BYTES
+    if stage.loop == "resample" and uy < 8 and not streamed:  # one by one they are aligned, to go around the caches
         block = uy
     ring_rows = (block - 1) * sy // uy + stage.rows
     ring = {"mix": MIX_RING_BYTES, "box": BOX_RING_BYTES}.get(stage.loop, RING_BYTES)
@@ -184,12 +186,9 @@ def _step(stage, shape, channels, source, dtype, wide, streamed, border, low, sc
     # Strips of one width, and of whole source pixels where there are phases.
     strips = max(1, ceil(shape[1] / strip))
     strip = max(1, ceil(ceil(shape[1] / strips) / ux)) * ux
-    numbers = shape[0] * shape[1] * made
     frame = Frame(
         wide=wide,
-        streamed=(
-            streamed and block < 8 and stage.loop not in NOT_STREAMED and numbers * dtype.itemsize >= STREAM_BYTES
-        ),
+        streamed=streamed and block < 8,
         mode=border[0],
         cval=border[1],
         low=low,
