@@ -103,8 +103,10 @@ def test_what_is_done_to_an_image_was_not_chosen_by_the_pixels_of_another(name, 
         second[3, 4], second[11, 20] = np.nan, -np.inf
     for image, other in ((first, second), (second, first)):
         plan.forget()
-        function(image, *arguments)
-        assert_same_bits(function(other, *arguments), function.__wrapped__(other, *arguments), f"{name} {dtype}")
+        with np.errstate(invalid="ignore"):  # NumPy's own loops say so where infinities meet
+            function(image, *arguments)
+            got, want = function(other, *arguments), function.__wrapped__(other, *arguments)
+        assert_same_bits(got, want, f"{name} {dtype}")
 
 
 @pytest.mark.parametrize("name", EVERY)
