@@ -35,7 +35,7 @@ FLAGS = ["-std=gnu11", "-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trap
          "-fno-ipa-cp-clone", "-fno-unswitch-loops", "-fno-strict-aliasing",
          "-fvisibility=hidden", "-fno-asynchronous-unwind-tables", "-falign-jumps=1", "-falign-labels=1", "-Wno-psabi",
          "-DNPY_NO_DEPRECATED_API=NPY_1_7_API_VERSION"]  # fmt: skip
-# No symbols that nobody asks for, and code beside data: see scripts/check_budget.py.
+# No symbols that nobody asks for, and code beside data; nor is room left before labels: see scripts/check_budget.py.
 SMALL = ["-Wl,-s", "-Wl,-z,noseparate-code"] if sys.platform == "linux" else []
 # Functions without names for their arguments, of the plain kind, take a sixth of the code less.
 DIRECTIVES = {"language_level": "3", "boundscheck": False, "wraparound": False, "cdivision": True,

@@ -235,4 +235,3 @@ cdef class Calls:
 
     def clear(self):
         self.kept = []
-

@@ -2531,7 +2531,6 @@ def even(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     """
     cdef Sweep s
     cdef Even k
-    cdef Py_ssize_t t
     cdef int status = -1
     cdef char* memory
     cdef char* left

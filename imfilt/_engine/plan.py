@@ -38,7 +38,9 @@ MIX_BLOCK = 4
 # faster from there on, but for loops that wait for something else; below it, whoever reads the result next finds
 # it in cache).
 STREAM_BYTES = 16 * 1024 * 1024
-BORDER_ON_SUMS = "box", "even"  # not on rows, of which small images have more than lines
+# These put the border on lines, not on rows, of which small images have more. So may `separable`; but its cost is
+# compared with that of `direct`, and what a small image is computed by should not change with its size.
+BORDER_ON_SUMS = "box", "even"
 NOT_STREAMED = "area", "gradient"
 # A band is short enough for Ctrl-C to be prompt. Below SERIAL_NS two threads were no faster than
 # one (measured on two cores). READ_NS: to widen one number.

@@ -52,7 +52,7 @@ def apply(
     parameters = mode, cval, channel_axis, rescale, dtype, clip, size, channels, isa.core
     known, given, told = None, image, recall.listener()
     if is_plain := weights is None and alpha is False:
-        known = (kernel.calls.run if finish is told is None else kernel.calls.find)(image, out, parameters)
+        known = (kernel.calls.run if finish is None and told is None else kernel.calls.find)(image, out, parameters)
         if type(known) is np.ndarray:
             return known
     if known is None:
