@@ -12,7 +12,7 @@ several budgets for one call is timed once. scikit-image and SciPy are left out 
 The limit of a row is what the machine needs, measured in the same run, for a plain copy of as many bytes as image and
 result have together, on as many threads (into new memory in fresh rows), or for the multiply-adds of the row at the
 peak rate, whichever is more. Loops that promise the same bits everywhere multiply and add apart, and cannot exceed half
-of that peak.
+of that peak where one unit of the processor does both.
 """
 
 import re

@@ -92,7 +92,7 @@ scikit-image and SciPy are left out on colour images of 4K, where they take seco
 level, below as behind. **Limit** is the time that the machine needs at least, over imfilt's: for a copy of as many
 bytes as image and result have, or, marked `*`, for the multiply-adds of the row at peak rate, whichever takes longer.
 It can be passed: where a result stays in a cache, or where imfilt finds a way with fewer products. Loops that promise
-the same bits everywhere multiply and add apart, and cannot exceed half of that peak."""
+the same bits everywhere multiply and add apart, and cannot exceed half of that peak where one unit does both."""
 
 
 def on(threads):

@@ -15,12 +15,12 @@ from libc.string cimport memcpy, memset
 
 from imfilt._pixels cimport real
 from imfilt._rows cimport (
-    add_rows, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS, dense_tile, DENSE_VECTORS,
-    even_rows, expected, FEW, fir_lines, fir_rows, gradient_row, largest, lift, Mean, mean_bytes, mix_tile,
-    narrow_levels, norm_row, one_by_one, periodic_rows, put, reciprocal, scaled_bytes, scaled_sum, scaled_words,
-    shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE, sobel_rows, store_part_f32, STREAM_ALIGNMENT, sum_few,
-    sum_upwards, sums_from_left, suppress_row, term_rows, Tile, TILE_PIXELS, total, twofold_row, vec, VECTOR_BYTES,
-    vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels, window_sums,
+    add_pairs, add_rows, add_taps, any_sum, blend_rows, block_means, BY_SCALE, byte_blocks, Dense, DENSE_ROWS,
+    dense_tile, DENSE_VECTORS, even_rows, expected, FEW, fir_lines, fir_rows, gradient_row, largest, lift, Mean,
+    mean_bytes, mean_windows, mix_tile, narrow_levels, norm_row, one_by_one, periodic_rows, put, reciprocal,
+    scaled_bytes, scaled_sum, scaled_words, shared_lines, shuffle_f32, shuffled, SHUFFLES, slide, SMALL_TILE,
+    sobel_rows, store, store_part_f32, STREAM_ALIGNMENT, sum_upwards, sums_from_left, suppress_row, Tile, TILE_PIXELS,
+    total, twofold_row, vec, VECTOR_BYTES, vf32, vf64, whole_pixel, whole_rows, widen_bytes, window_levels, window_sums,
 )
 from imfilt._sweep cimport (
     arrange, as_bytes, begin_block, column_at, CONSTANT, copy_bytes, fold, kind_of, lined, load_row, make_line, padded,
@@ -28,7 +28,7 @@ from imfilt._sweep cimport (
     spread, steps_once, stream_bytes, stream_end, sweep, Sweep, take,
 )
 from imfilt._straight cimport (
-    BOTH, CROSSED, DENSE, goes_straight, picture, plan_moves, straight, Straight, straight_line, straight_row,
+    ADDED, BOTH, CROSSED, DENSE, goes_straight, picture, plan_moves, straight, Straight, straight_line, straight_row,
     STRAIGHT_TAPS, widened,
 )
 
@@ -36,7 +36,13 @@ cnp.import_array()
 
 cdef enum:
     IN_PLACE_BYTES = 8192  # a row this long is worth strips of their own at its ends (measured)
+    WAY_BYTES = 4096       # of a first-level cache: rows that are a multiple of it apart compete for the same lines
+    WAYS = 6               # that rows may have of such a cache, beside what else is in use
+    PIECE_BYTES = 256      # of a row that are used at a time
     WIDENED_TAPS = 6
+    SHARPENING_TAPS = 9    # of a Gaussian, for which there is a loop: those of unsharp_mask's usual radius
+    FEW_TAPS = 5           # of a row, fewer of which are read where they are
+    SHARING_LINES = 4      # see shared_lines
     WORTH_ASKING = 5       # taps: with fewer, to ask for the next row takes longer than to wait for it (measured)
 
 
@@ -77,12 +83,25 @@ cdef void to_lanes(const double* weights, Py_ssize_t count, vec* dst) noexcept n
     spread(weights, count, dst)
 
 
+cdef void sum_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines, Py_ssize_t count, const vec* weights,
+                   int parity, const vec* scale, char* out, Py_ssize_t out_step, const char* ahead,
+                   Py_ssize_t nbytes) noexcept nogil:
+    fir_rows(taps, step, lines, count, weights, parity, scale, False, out, out_step, ahead, nbytes)
+
+
 cdef void a_row(Sweep* s, void* work, Py_ssize_t y, Py_ssize_t pixels, char* dst) noexcept nogil:
     read_row(s, work, y, pixels, dst)
 
 
 cdef void beside(Sweep* s, char* dst, Py_ssize_t inside) noexcept nogil:
     put_beside(s, dst, inside)
+
+
+cdef bint may_stay(const Sweep* s, cnp.ndarray src):
+    """Whether rows are read where they are: numbers, long rows, which find room in the first-level cache together."""
+    cdef Py_ssize_t apart = max(common(WAY_BYTES, abs(s.row_step) % WAY_BYTES), PIECE_BYTES)
+    return (s.packed and kind_of(src) == b"f" and s.itemsize == s.size and s.width * s.pixel >= IN_PLACE_BYTES
+            and s.rows + s.block - 1 <= WAYS * (WAY_BYTES // apart))
 
 
 cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
@@ -140,6 +159,7 @@ ctypedef struct Separable:
     const char** picks                 # a pointer for each tap of each line
     int16_t* small                     # all weights, columns first, where sums of bytes fit into 16 bits
     Py_ssize_t* places                 # where in `middle` each tap of the rows reads for the first line
+    bint* plain                        # terms of one tap each way, read from rows as they are
     const char** sources               # and a pointer to that, for the line at hand
 
 
@@ -152,14 +172,23 @@ cdef inline void take_apart(const char* src, Py_ssize_t step, char* dst, Py_ssiz
         pick(<const double*>src, step, <double*>dst, channels, pixels, channels, NULL)
 
 
+cdef inline bint is_run(const Py_ssize_t* places, Py_ssize_t count) noexcept nogil:
+    """Whether taps lie side by side, from the first on."""
+    cdef Py_ssize_t t
+    for t in range(1, count):
+        if places[t] != places[0] + t:
+            return False
+    return True
+
+
 cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
                           Py_ssize_t nbytes, vec* unused) noexcept nogil:
     cdef Separable* k = <Separable*>work
     cdef Py_ssize_t r, p, i, t, n, first, pixels = 0, reach = padded(nbytes + (s.columns - 1) * s.pixel), begin = 0
-    cdef const char* ahead = s.ahead if count == 1 else NULL
+    cdef int evenness
+    cdef bint shared, asked = False, bordered = s.bare and s.beside and s.before + s.after > 0
     cdef char* lines = k.whole
-    cdef bint bordered = s.bare and s.beside and s.before + s.after > 0  # sums have the border that pixels would have
-    if bordered:
+    if bordered:  # sums have the border that pixels would have
         pixels = s.numbers // s.channels + s.columns - 1 - s.before - s.after
         begin, reach = s.before * s.pixel, padded(pixels * s.pixel)
     elif s.stride_x > 1:
@@ -167,15 +196,27 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
     elif s.in_place:  # nothing beyond the last pixel is ours to read
         reach = max(s.numbers * s.size, VECTOR_BYTES) + (s.columns - 1) * s.pixel
     for r in range(k.terms):
+        if k.plain[r]:
+            continue
         first, n = k.tall[r], k.tall[r + 1] - k.tall[r]
-        for i in range(count):
-            for t in range(n):
-                k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]] + begin
         if s.stride_x == 1:
             lines = k.middle + s.shift + r * s.block * k.middle_step + begin
-        fir_rows(k.picks, n, count, n, <const vec*>k.column_weights + first, parity(k.column + first, n), NULL,
-                 False, lines, k.middle_step if s.stride_x == 1 else k.whole_step, ahead, reach)
-        ahead = NULL
+        evenness = parity(k.column + first, n)
+        shared = (count >= SHARING_LINES and s.stride_x == 1 and s.stride_y == 1 and evenness >= 0
+                  and is_run(k.down + first, n))
+        if shared:
+            for t in range(n + count - 1):
+                k.picks[t] = rows[k.down[first] + t] + begin
+            shared_lines(k.picks, count, n, <const vec*>k.column_weights + first, evenness, lines, k.middle_step,
+                         s.ahead if s.in_place and not asked else NULL, s.row_step, reach)
+        else:
+            for i in range(count):
+                for t in range(n):
+                    k.picks[i * n + t] = rows[i * s.stride_y + k.down[first + t]] + begin
+            sum_rows(k.picks, n, count, n, <const vec*>k.column_weights + first, evenness, <const vec*>NULL, lines,
+                     k.middle_step if s.stride_x == 1 else k.whole_step,
+                     s.ahead if count == 1 and not asked else NULL, reach)
+        asked = True
         for i in range(count if bordered else 0):
             beside(s, lines + i * k.middle_step - begin, pixels)
         for p in range(k.phases if s.stride_x > 1 else 0):
@@ -186,14 +227,21 @@ cdef void separable_block(Sweep* s, void* work, const char** rows, Py_ssize_t co
                            <const vec*>s.scale_vector)
 
 
+cdef bint sharpened_straight(const Straight* k, const picture** rows, vec* out, bint stream) noexcept nogil:
+    return straight_row(k, rows, ADDED, SHARPENING_TAPS, SHARPENING_TAPS, 1, 1, <char*>out, stream,
+                        (<const vec*>k.scale)[0] - (<const vec*>k.scale)[0])
+
+
 cdef bint separable_straight(const Straight* k, const picture** rows, vec* out, bint stream) noexcept nogil:
     cdef vec none = (<const vec*>k.scale)[0] - (<const vec*>k.scale)[0]
     if k.tall == 3 and k.down > 0 and k.along > 0:  # constants, so that the compiler unrolls
         return straight_row(k, rows, CROSSED, 3, 3, 1, 1, <char*>out, stream, none)
     if k.tall == 3 and k.down > 0:
         return straight_row(k, rows, CROSSED, 3, 3, 1, -1, <char*>out, stream, none)
-    if k.tall == 3:
+    if k.tall == 3 and k.down < 0:
         return straight_row(k, rows, CROSSED, 3, 3, -1, 1, <char*>out, stream, none)
+    if k.tall == 3:
+        return straight_row(k, rows, CROSSED, 3, 3, 0, 0, <char*>out, stream, none)
     if k.tall == 5 and k.down > 0 and k.along > 0:
         return straight_row(k, rows, CROSSED, 5, 5, 1, 1, <char*>out, stream, none)
     if k.tall == 5 and k.down > 0:
@@ -226,49 +274,151 @@ cdef inline bint is_crossed(const Separable* k, const Sweep* s, Py_ssize_t colum
             or not direction(k.down, columns)):
         return False
     if down == 0 and along == 0:
-        return columns == 4 and to > 0 and direction(k.down, columns) > 0
+        return (columns == 3 or columns == 4) and to > 0 and direction(k.down, columns) > 0
     if down > 0 and along > 0:
         return columns == 3 or columns == 5 or (SHUFFLES > 1 and (columns == 7 or columns == 9))
     return (columns == 3 or columns == 5) and down + along == 0 and down != 0 and (along > 0 or to < 0)
 
 
+cdef inline bint is_sharpened(const Separable* k, const Sweep* s, const double* row) noexcept nogil:
+    """Whether the image, weighted, is added to what is summed under even taps, as many as there is a loop for."""
+    cdef Py_ssize_t n = SHARPENING_TAPS
+    return (k.terms == 2 and s.rows == n and s.columns == n and s.left == n // 2 and k.tall[1] == 1 and k.wide[1] == 1
+            and k.column[0] == 1 and k.down[0] == n // 2 and k.along[0] == n // 2 and k.tall[2] == n + 1
+            and k.wide[2] == n + 1 and direction(k.down + 1, n) > 0 and direction(k.along + 1, n) > 0
+            and parity(k.column + 1, n) > 0 and parity(row + 1, n) > 0 and max(s.stride_y, s.stride_x) == 1)
+
+
 cdef inline int separable_straightly(Straight* b, const Separable* k, Sweep* s, const double* row) noexcept nogil:
     cdef straight_line line
-    b.tall, b.wide, b.down, b.along = s.rows, s.columns, parity(k.column, s.rows), k.parity
-    b.upwards = direction(k.down, s.rows) < 0
+    cdef Py_ssize_t last = k.terms - 1  # what is added to it is the image itself
+    cdef const double* column = k.column + k.tall[last]
+    b.tall, b.wide, b.down, b.along = s.rows, s.columns, parity(column, s.rows), k.parity
+    b.upwards = direction(k.down + k.tall[last], s.rows) < 0
     plan_moves(b)
     if s.wide:
-        to_lanes(k.column, s.rows, <vf64*>b.column_weights)
-        to_lanes(row, s.columns, <vf64*>b.row_weights)
+        to_lanes(column, s.rows, <vf64*>b.column_weights)
+        to_lanes(row + k.wide[last], s.columns, <vf64*>b.row_weights)
         outside_sum(s, s.rows, b.down, <const vf64*>b.column_weights, <vf64*>b.outside)
+        spread(&s.cval, 1, <vf64*>b.outside + 1)
+        spread(row, 1, <vf64*>b.added)
         line = <straight_line>separable_straight[double, vf64]
+        if last:
+            line = <straight_line>sharpened_straight[double, vf64]
     else:
-        to_lanes(k.column, s.rows, <vf32*>b.column_weights)
-        to_lanes(row, s.columns, <vf32*>b.row_weights)
+        to_lanes(column, s.rows, <vf32*>b.column_weights)
+        to_lanes(row + k.wide[last], s.columns, <vf32*>b.row_weights)
         outside_sum(s, s.rows, b.down, <const vf32*>b.column_weights, <vf32*>b.outside)
+        spread(&s.cval, 1, <vf32*>b.outside + 1)
+        spread(row, 1, <vf32*>b.added)
         if s.itemsize == 1:
-            line = <straight_line>separable_straight[uint8_t, vf32]
+            line = <straight_line>sharpened_straight[uint8_t, vf32]
+            if last == 0:
+                line = <straight_line>separable_straight[uint8_t, vf32]
         elif s.itemsize == 2:
-            line = <straight_line>separable_straight[uint16_t, vf32]
+            line = <straight_line>sharpened_straight[uint16_t, vf32]
+            if last == 0:
+                line = <straight_line>separable_straight[uint16_t, vf32]
         else:
-            line = <straight_line>separable_straight[float, vf32]
+            line = <straight_line>sharpened_straight[float, vf32]
+            if last == 0:
+                line = <straight_line>separable_straight[float, vf32]
     return went_straight(b, s, line)
 
 
-cdef inline void find_sources(const Sweep* s, Separable* k, Py_ssize_t i) noexcept nogil:
+cdef inline void find_sources(const Sweep* s, Separable* k, const char** rows, Py_ssize_t i) noexcept nogil:
     """What each tap of the rows reads for line i."""
-    cdef Py_ssize_t t
+    cdef Py_ssize_t r, t
     for t in range(k.wide[k.terms]):
         k.sources[t] = k.middle + s.shift + k.places[t] + i * k.middle_step
+    for r in range(k.terms):
+        if k.plain[r]:
+            k.sources[k.wide[r]] = rows[i + k.down[k.tall[r]]] + s.left * s.pixel
+
+
+cdef inline void line_sums(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights, int parity,
+                           const vec* scale, char* out) noexcept nogil:
+    cdef vec[4] s
+    cdef Py_ssize_t i, begin = count // 2 if parity > 0 else 0
+    for i in range(4):
+        s[i] = -(weights[0] - weights[0])  # adding to -0 changes nothing
+        if parity >= 0:
+            s[i] = (<const vec*>(taps[begin] + x))[i] * weights[begin]
+    if parity == 0:
+        add_taps(taps, x, 1, count, weights, s, 4)
+    else:
+        add_pairs(taps, x, count, weights, parity, s, 4)
+    store(out + x, VECTOR_BYTES, scale, s, 4, False)
+
+
+cdef void sum_line(const char** taps, Py_ssize_t count, const vec* weights, int parity, const vec* scale, char* out,
+                   Py_ssize_t nbytes) noexcept nogil:
+    """sum_rows of one line, for taps that all lie in one line of scratch."""
+    cdef Py_ssize_t x = 0
+    while x + 4 * VECTOR_BYTES <= nbytes:
+        if parity > 0:
+            line_sums(taps, x, count, weights, 1, scale, out)
+        elif parity < 0:
+            line_sums(taps, x, count, weights, -1, scale, out)
+        else:
+            line_sums(taps, x, count, weights, 0, scale, out)
+        x += 4 * VECTOR_BYTES
+    while x < nbytes:
+        any_sum(taps, min(x, nbytes - VECTOR_BYTES), count, weights, parity, scale, False, out, 1)
+        x += VECTOR_BYTES
+
+
+cdef inline void term_sums(const char** taps, Py_ssize_t x, const Py_ssize_t* first, const int* parities,
+                           Py_ssize_t terms, const vec* weights, const vec* scale, bint stream, char* out,
+                           Py_ssize_t width) noexcept nogil:
+    """any_sum of one term after the other, all into the same sums: term r has taps first[r] ... first[r + 1]."""
+    cdef const vec* a
+    cdef vec[4] s
+    cdef vec w, zero = weights[0] - weights[0]
+    cdef Py_ssize_t r, t, i, begin, count
+    for i in range(width):
+        s[i] = -zero  # adding to -0 changes nothing, not even the sign of a zero
+    for r in range(terms):
+        begin, count = first[r], first[r + 1] - first[r]
+        if parities[r] < 0:
+            add_pairs(taps + begin, x, count, weights + begin, -1, s, width)
+            continue
+        if parities[r] == 0:
+            add_taps(taps + begin, x, 0, count, weights + begin, s, width)
+        else:
+            t = begin + count // 2
+            a = <const vec*>(taps[t] + x)
+            w = weights[t]
+            for i in range(width):
+                s[i] = s[i] + a[i] * w
+            add_pairs(taps + begin, x, count, weights + begin, 1, s, width)
+    store(out + x, VECTOR_BYTES, scale, s, width, stream)
+
+
+cdef inline void term_rows(const char** taps, const Py_ssize_t* first, const int* parities, Py_ssize_t terms,
+                           const vec* weights, const vec* scale, bint stream, char* out,
+                           Py_ssize_t nbytes) noexcept nogil:
+    """One line of `term_sums`: exactly `nbytes`, one vector at least."""
+    cdef Py_ssize_t x = 0
+    while x + 4 * VECTOR_BYTES <= nbytes:
+        term_sums(taps, x, first, parities, terms, weights, scale, stream, out, 4)
+        x += 4 * VECTOR_BYTES
+    while x + VECTOR_BYTES <= nbytes:
+        term_sums(taps, x, first, parities, terms, weights, scale, stream, out, 1)
+        x += VECTOR_BYTES
+    if x < nbytes:
+        term_sums(taps, nbytes - VECTOR_BYTES, first, parities, terms, weights, scale, False, out, 1)
 
 
 cdef void separable_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                          bint stream, vec* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    find_sources(s, k, i)
-    if k.terms == 1:
-        fir_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, False,
-                 <char*>out, 0, NULL, nbytes)
+    find_sources(s, k, rows, i)
+    if k.terms == 1 and (SHUFFLES < 2 or k.wide[1] < FEW_TAPS):
+        sum_rows(k.sources, 0, 1, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, <char*>out, 0,
+                 NULL, nbytes)
+    elif k.terms == 1:
+        sum_line(k.sources, k.wide[1], <const vec*>k.row_weights, k.parity, <const vec*>s.scaled, <char*>out, nbytes)
     else:
         term_rows(k.sources, k.wide, k.parities, k.terms, <const vec*>k.row_weights, <const vec*>s.scaled, False,
                   <char*>out, nbytes)
@@ -289,7 +439,7 @@ cdef void small_block(Sweep* s, void* work, const char** rows, Py_ssize_t count,
 cdef void small_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ssize_t i, Py_ssize_t count,
                      bint stream, char* out, Py_ssize_t out_step, Py_ssize_t nbytes) noexcept nogil:
     cdef Separable* k = <Separable*>work
-    find_sources(s, k, i)
+    find_sources(s, k, rows, i)
     whole_rows(<const int16_t**>k.sources, k.small + k.tall[1], k.wide[1], k.parity, <float>s.scale,
                <int16_t*>k.whole, <float*>out, nbytes // 4)
 
@@ -368,9 +518,9 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
     k.phases = min(s.stride_x, s.columns)
     k.column, given = taps(column, columns), taps(row, rows)
     k.parity = parity(given, rows)
-    s.in_place = (s.stride_x == 1 and s.packed and kind_of(src) == b"f" and s.itemsize == s.size
-                  and s.width * s.pixel >= IN_PLACE_BYTES)
-    if SHUFFLES and k.terms == 1 and is_crossed(&k, &s, columns, rows) and may_go_straight(&b, &s, src):
+    s.in_place = s.stride_x == 1 and may_stay(&s, src)
+    if (((SHUFFLES and k.terms == 1 and is_crossed(&k, &s, columns, rows))
+            or (SHUFFLES > 1 and is_sharpened(&k, &s, given))) and may_go_straight(&b, &s, src)):
         with nogil:
             status = separable_straightly(&b, &k, &s, given)
         if status < 0:
@@ -395,7 +545,7 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                          + lined(s.block * k.whole_step if s.stride_x > 1 else k.whole_step if small else 0)
                          + lined((columns + rows) * <Py_ssize_t>sizeof(int16_t)) + lined(rows * VECTOR_BYTES)
                          + lined(s.block * k.tallest * <Py_ssize_t>sizeof(void*))
-                         + 2 * lined(rows * <Py_ssize_t>sizeof(void*)) + lined(k.terms * <Py_ssize_t>sizeof(int)))
+                         + 2 * lined(rows * <Py_ssize_t>sizeof(void*)) + 2 * lined(k.terms * <Py_ssize_t>sizeof(int)))
         left = memory
         if memory != NULL:
             k.middle = take(&left, k.terms * k.phases * s.block * k.middle_step + 64)
@@ -414,8 +564,13 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                         k.places[t] = ((r * k.phases + k.along[t] % s.stride_x) * s.block * k.middle_step
                                        + k.along[t] // s.stride_x * s.cell)
             k.parities = <int*>take(&left, k.terms * <Py_ssize_t>sizeof(int))
+            k.plain = <bint*>take(&left, k.terms * <Py_ssize_t>sizeof(int))
             for t in range(k.terms):
                 k.parities[t] = parity(given + k.wide[t], k.wide[t + 1] - k.wide[t])
+                # The border is not on these rows, if the loop puts it on; nor does such a tap read it.
+                k.plain[t] = (k.tall[t + 1] == k.tall[t] + 1 and k.wide[t + 1] == k.wide[t] + 1 and not small
+                              and max(s.stride_y, s.stride_x) == 1 and k.column[k.tall[t]] == 1
+                              and k.along[k.wide[t]] == s.left)
             if not SHUFFLES and small:
                 for t in range(columns):
                     k.small[t] = <int16_t>k.column[t]
@@ -554,8 +709,7 @@ cdef inline void window_means(const Sweep* s, const Window* k, const total* colu
     cdef Py_ssize_t step = s.channels, ends = s.columns * step
     if whole_pixel is uint8_t:
         if s.columns <= FEW and s.rows * s.columns * 255 <= 65535:
-            sum_few(<const uint16_t*>columns, s.columns, step, <uint16_t*>k.sums, n)
-            mean_bytes(<const uint16_t*>k.sums, &k.mean, <uint8_t*>out, n)
+            mean_windows(<const uint16_t*>columns, s.columns, step, &k.mean, <uint16_t*>k.sums, <uint8_t*>out, n)
             return
     sums_from_left(columns, whole_pixel is uint16_t, k.sums, step, n + ends - step)
     if whole_pixel is uint8_t:
@@ -856,11 +1010,11 @@ cdef void gradient_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, P
     if unsafe:
         for t in range(s.columns):
             k.along[t] = k.differed + t * s.pixel
-        fir_rows(k.along, 0, 1, s.columns, smooth, 1, NULL, False, k.spare, 0, NULL, padded(nbytes))
+        sum_rows(k.along, 0, 1, s.columns, smooth, 1, <const vec*>NULL, k.spare, 0, NULL, padded(nbytes))
         for t in range(s.columns):
             k.along[t] = k.smoothed + t * s.pixel
         # In place: an output block reads its own bytes and bytes to the right only.
-        fir_rows(k.along, 0, 1, s.columns, difference, -1, NULL, False, k.smoothed, 0, NULL, padded(nbytes))
+        sum_rows(k.along, 0, 1, s.columns, difference, -1, <const vec*>NULL, k.smoothed, 0, NULL, padded(nbytes))
         norm_row(k.smoothed, k.spare, half, scale, False, <char*>out, nbytes)
 
 
@@ -1656,8 +1810,7 @@ def direct(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarra
             raise MemoryError("imfilt: no memory for the rows of a strip")
         return
     grain = direct_grain(&k, &s)
-    s.in_place = (s.packed and kind_of(src) == b"f" and s.itemsize == s.size and s.picks == NULL
-                  and s.stride_x == 1 and s.up_x == 1 and s.width * s.pixel >= IN_PLACE_BYTES)
+    s.in_place = s.picks == NULL and s.stride_x == 1 and s.up_x == 1 and may_stay(&s, src)
     arrange(&s, s.parts, s.out_channels * s.size, s.size, s.up_x, grain)
     if s.block > 1:
         if (s.block != DENSE_ROWS or k.sets != 1 or s.picks != NULL or s.stride_y != 1 or s.stride_x != 1
@@ -1731,12 +1884,44 @@ cdef void norm_line(Sweep* s, void* work, const char** rows, Py_ssize_t y, Py_ss
              <char*>out, nbytes)
 
 
+cdef bint norm_straight(const Straight* k, const picture** rows, vec* out, bint stream) noexcept nogil:
+    cdef vec half = (<const vec*>k.half)[0]
+    return straight_row(k, rows, BOTH, 2, 2, 0, 0, <char*>out, stream, half - half)
+
+
+cdef inline bint are_diagonals(Straight* b, const Direct* k, const Sweep* s) noexcept nogil:
+    """Whether both sets are a diagonal of a square of two, the first from the upper left; then with their weights."""
+    cdef Py_ssize_t t, row, column
+    cdef double[4] weights
+    if k.count != 4 or k.first[1] != 2 or s.rows != 2 or s.columns != 2 or s.left != 0:
+        return False
+    for t in range(4):
+        row, column = k.offsets[3 * t], k.offsets[3 * t + 1]
+        if k.offsets[3 * t + 2] < 0 or row != t % 2 or column != (row if t < 2 else 1 - row):
+            return False
+    b.tall = b.wide = 2
+    plan_moves(b)
+    if s.wide:
+        to_lanes(k.given, 2, <vf64*>b.column_weights)
+        to_lanes(k.given + 2, 2, <vf64*>b.row_weights)
+        for t in range(2):
+            spread(&s.cval, 1, <vf64*>b.outside + t)
+    else:
+        to_lanes(k.given, 2, <vf32*>b.column_weights)
+        to_lanes(k.given + 2, 2, <vf32*>b.row_weights)
+        for t in range(2):
+            spread(&s.cval, 1, <vf32*>b.outside + t)
+    return True
+
+
 def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray offsets not None,
          cnp.ndarray weights not None, cnp.ndarray first not None, cnp.ndarray picks not None,
          Py_ssize_t y0, Py_ssize_t y1, /):
     """Rows y0 to y1 of the root mean square of two sums, the two sets of taps of `direct`."""
     cdef Sweep s
     cdef Direct k
+    cdef Straight b
+    cdef straight_line line = NULL
     cdef int status = -1
     cdef char* memory
     cdef char* left
@@ -1744,6 +1929,21 @@ def norm(cnp.ndarray src not None, cnp.ndarray dst not None, frame, cnp.ndarray 
     direct_arguments(&k, &s, offsets, weights, first, picks, s.out_channels)
     if k.sets != 2 or k.kinds != 1 or s.picks != NULL or max(s.stride_y, s.stride_x, s.up_y, s.up_x, s.block) > 1:
         raise ValueError("core: norm takes two sets of taps, and no steps")
+    if SHUFFLES > 1 and may_go_straight(&b, &s, src) and are_diagonals(&b, &k, &s):
+        if s.wide:
+            line = <straight_line>norm_straight[double, vf64]
+        elif s.itemsize == 1:
+            line = <straight_line>norm_straight[uint8_t, vf32]
+        elif s.itemsize == 2:
+            line = <straight_line>norm_straight[uint16_t, vf32]
+        else:
+            line = <straight_line>norm_straight[float, vf32]
+        with nogil:
+            status = went_straight(&b, &s, line)
+        if status < 0:
+            raise MemoryError("imfilt: no memory for the rows of a strip")
+        if s.y0 == s.y1:
+            return
     with nogil:
         memory = scratch(direct_bytes(&k, &s, 2))
         left = memory

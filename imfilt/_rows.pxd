@@ -21,6 +21,7 @@ cdef extern from "_simd.h" nogil:
     void stream_f32(vf32* dst, vf32 a)
     void stream_f64(vf64* dst, vf64 a)
     void prefetch(const char* src)
+    void prefetch_later(const char* src)
     vf32 madd_f32(vf32, vf32, vf32)
     vf64 madd_f64(vf64, vf64, vf64)
     vf32 splat_f32(const char*)
@@ -29,9 +30,12 @@ cdef extern from "_simd.h" nogil:
     vf64 splat_f64(const char*)
     bint expected(bint condition)
     const int SHUFFLES
+    const int32_t* RAMP
     int16_t share(int16_t a, int16_t b)
     Py_ssize_t quotient_bytes(const uint16_t* sums, uint16_t divisor, uint16_t multiplier, int shift, uint8_t* out,
                               Py_ssize_t n)
+    Py_ssize_t window_quotients(const uint16_t* columns, Py_ssize_t count, Py_ssize_t step, uint16_t divisor,
+                                uint16_t multiplier, int shift, uint8_t* out, Py_ssize_t n)
     Py_ssize_t block_sums(const uint8_t** rows, Py_ssize_t tall, Py_ssize_t wide, Py_ssize_t lanes, const int16_t* at,
                           uint16_t* out, Py_ssize_t n)
     void even_rows(const char** rows, const int32_t* weights, Py_ssize_t radius, int32_t bias, int shift, int16_t* out,
@@ -192,61 +196,161 @@ cdef inline void fir_rows(const char** taps, Py_ssize_t step, Py_ssize_t lines,
         fir_lines(taps, step, lines, count, weights, parity, scale, stream, out, out_step, ahead, nbytes)
 
 
-cdef inline void term_sums(const char** taps, Py_ssize_t x, const Py_ssize_t* first, const int* parities,
-                           Py_ssize_t terms, const vec* weights, const vec* scale, bint stream, char* out,
+cdef inline void even_four(const char** rows, Py_ssize_t x, Py_ssize_t count, const vec* weights, char* out,
+                           Py_ssize_t out_step) noexcept nogil:
+    """even_sum for four lines, the first of rows[0] ... rows[count - 1], each of the others a row further down.
+
+    A row is loaded once for the four lines on either side of the centre.
+    """
+    cdef Py_ssize_t t, radius = count // 2
+    cdef vec w = weights[radius]
+    cdef vec a = (<const vec*>(rows[0] + x))[0], b = (<const vec*>(rows[1] + x))[0]
+    cdef vec c = (<const vec*>(rows[2] + x))[0], d
+    cdef vec f = (<const vec*>(rows[count] + x))[0], g = (<const vec*>(rows[count + 1] + x))[0]
+    cdef vec h = (<const vec*>(rows[count + 2] + x))[0], e
+    cdef vec first = (<const vec*>(rows[radius] + x))[0] * w, second = (<const vec*>(rows[radius + 1] + x))[0] * w
+    cdef vec third = (<const vec*>(rows[radius + 2] + x))[0] * w, fourth = (<const vec*>(rows[radius + 3] + x))[0] * w
+    for t in range(radius):
+        w = weights[t]
+        d = (<const vec*>(rows[t + 3] + x))[0]
+        e = (<const vec*>(rows[2 * radius - t] + x))[0]
+        first = first + (a + e) * w
+        second = second + (b + f) * w
+        third = third + (c + g) * w
+        fourth = fourth + (d + h) * w
+        a, b, c = b, c, d
+        h, g, f = g, f, e
+    (<vec*>(out + x))[0] = first
+    (<vec*>(out + out_step + x))[0] = second
+    (<vec*>(out + 2 * out_step + x))[0] = third
+    (<vec*>(out + 3 * out_step + x))[0] = fourth
+
+
+cdef inline void plain_four(const char** rows, Py_ssize_t x, Py_ssize_t count, const vec* weights, char* out,
+                            Py_ssize_t out_step) noexcept nogil:
+    """The same for any weights: plain_sum."""
+    cdef Py_ssize_t t
+    cdef vec w = weights[0]
+    cdef vec a = (<const vec*>(rows[0] + x))[0], b = (<const vec*>(rows[1] + x))[0]
+    cdef vec c = (<const vec*>(rows[2] + x))[0], d = (<const vec*>(rows[3] + x))[0]
+    cdef vec first = a * w, second = b * w, third = c * w, fourth = d * w
+    for t in range(1, count):
+        w = weights[t]
+        a, b, c, d = b, c, d, (<const vec*>(rows[t + 3] + x))[0]
+        first = first + a * w
+        second = second + b * w
+        third = third + c * w
+        fourth = fourth + d * w
+    (<vec*>(out + x))[0] = first
+    (<vec*>(out + out_step + x))[0] = second
+    (<vec*>(out + 2 * out_step + x))[0] = third
+    (<vec*>(out + 3 * out_step + x))[0] = fourth
+
+
+cdef inline void shared_lines(const char** rows, Py_ssize_t lines, Py_ssize_t count, const vec* weights, int parity,
+                              char* out, Py_ssize_t out_step, const char* ahead, Py_ssize_t ahead_step,
+                              Py_ssize_t nbytes) noexcept nogil:
+    """fir_rows for weights that are not odd, and lines that each begin a row further down.
+
+    As many rows from `ahead` on are asked for, unless that is NULL.
+    """
+    cdef Py_ssize_t x = 0, i, last = nbytes - VECTOR_BYTES, end, at
+    while x < nbytes:
+        for i in range(lines if ahead != NULL else 0):
+            for at in range(4 * VECTOR_BYTES // 64):
+                prefetch_later(ahead + i * ahead_step + x + 64 * at)
+        i, end = 0, min(x + 4 * VECTOR_BYTES, nbytes)
+        while i + 4 <= lines:
+            at = x
+            while at < end:
+                if parity > 0:
+                    even_four(rows + i, min(at, last), count, weights, out + i * out_step, out_step)
+                else:
+                    plain_four(rows + i, min(at, last), count, weights, out + i * out_step, out_step)
+                at += VECTOR_BYTES
+            i += 4
+        while i < lines:
+            at = x
+            while at < end:
+                any_sum(rows + i, min(at, last), count, weights, parity, NULL, False, out + i * out_step, 1)
+                at += VECTOR_BYTES
+            i += 1
+        x = end
+
+
+cdef inline void add_taps(const char** taps, Py_ssize_t x, Py_ssize_t first, Py_ssize_t count, const vec* weights,
+                          vec* s, Py_ssize_t width) noexcept nogil:
+    """Adds taps `first` ... `count`, all of them in one line of scratch; every other by shuffles, as add_pairs does."""
+    cdef const char* at
+    cdef const char* base = NULL
+    cdef const int32_t* lanes
+    cdef vec[5] near
+    cdef vec w
+    cdef Py_ssize_t t, i
+    for i in range(5):
+        near[i] = s[0]
+    for t in range(first, count):
+        at = taps[t] + x
+        w = weights[t]
+        if SHUFFLES > 1 and width == 4 and t % 2:
+            lanes = RAMP + <Py_ssize_t>(<size_t>at % 64) // 4
+            at -= <size_t>at % 64
+            if at != base:
+                base = at
+                for i in range(5):
+                    near[i] = (<const vec*>base)[i]
+            for i in range(width):
+                s[i] = s[i] + shuffled(near[i], near[i + 1], lanes) * w
+        else:
+            for i in range(width):
+                s[i] = s[i] + (<const vec*>at)[i] * w
+
+
+cdef inline void add_pairs(const char** taps, Py_ssize_t x, Py_ssize_t count, const vec* weights, int parity, vec* sums,
                            Py_ssize_t width) noexcept nogil:
-    """any_sum of one term after the other, all into the same sums: term r has taps first[r] ... first[r + 1]."""
+    """Adds pairs of taps from the outside in, all of them in one line of scratch.
+
+    Four vectors of one tap of a pair are shuffled from vectors that begin with a line of cache, so that half as many
+    loads lie across two such lines, and take as long as two. That reads up to a vector more on either side.
+    """
+    cdef const char* at
+    cdef const char* base = NULL
     cdef const vec* a
     cdef const vec* b
+    cdef const int32_t* lanes
+    cdef vec[5] near
     cdef vec[4] s
-    cdef vec w, zero = weights[0] - weights[0]
-    cdef Py_ssize_t r, t, i, begin, last
+    cdef vec w
+    cdef Py_ssize_t t, i
+    for i in range(5):
+        near[i] = sums[0]
     for i in range(width):
-        s[i] = -zero  # adding to -0 changes nothing, not even the sign of a zero
-    for r in range(terms):
-        begin, last = first[r], first[r + 1] - 1
-        if parities[r] == 0:
-            for t in range(begin, last + 1):
-                a = <const vec*>(taps[t] + x)
-                w = weights[t]
-                for i in range(width):
-                    s[i] = s[i] + a[i] * w
-            continue
-        if parities[r] > 0:
-            t = (begin + last) // 2
-            a = <const vec*>(taps[t] + x)
-            w = weights[t]
+        s[i] = sums[i]
+    for t in range(count // 2):
+        at = taps[t] + x
+        a = <const vec*>at
+        b = <const vec*>(taps[count - 1 - t] + x)
+        w = weights[t]
+        if SHUFFLES > 1 and width == 4:
+            lanes = RAMP + <Py_ssize_t>(<size_t>at % 64) // 4
+            at -= <size_t>at % 64
+            if at != base:
+                base = at
+                for i in range(5):
+                    near[i] = (<const vec*>base)[i]
             for i in range(width):
-                s[i] = s[i] + a[i] * w
-            for t in range((last - begin) // 2):
-                a = <const vec*>(taps[begin + t] + x)
-                b = <const vec*>(taps[last - t] + x)
-                w = weights[begin + t]
-                for i in range(width):
+                if parity > 0:
+                    s[i] = s[i] + (shuffled(near[i], near[i + 1], lanes) + b[i]) * w
+                else:
+                    s[i] = s[i] + (shuffled(near[i], near[i + 1], lanes) - b[i]) * w
+        else:
+            for i in range(width):
+                if parity > 0:
                     s[i] = s[i] + (a[i] + b[i]) * w
-            continue
-        for t in range((last - begin) // 2):
-            a = <const vec*>(taps[begin + t] + x)
-            b = <const vec*>(taps[last - t] + x)
-            w = weights[begin + t]
-            for i in range(width):
-                s[i] = s[i] + (a[i] - b[i]) * w
-    store(out + x, VECTOR_BYTES, scale, s, width, stream)
-
-
-cdef inline void term_rows(const char** taps, const Py_ssize_t* first, const int* parities, Py_ssize_t terms,
-                           const vec* weights, const vec* scale, bint stream, char* out,
-                           Py_ssize_t nbytes) noexcept nogil:
-    """One line of `term_sums`: exactly `nbytes`, one vector at least."""
-    cdef Py_ssize_t x = 0
-    while x + 4 * VECTOR_BYTES <= nbytes:
-        term_sums(taps, x, first, parities, terms, weights, scale, stream, out, 4)
-        x += 4 * VECTOR_BYTES
-    while x + VECTOR_BYTES <= nbytes:
-        term_sums(taps, x, first, parities, terms, weights, scale, stream, out, 1)
-        x += VECTOR_BYTES
-    if x < nbytes:
-        term_sums(taps, nbytes - VECTOR_BYTES, first, parities, terms, weights, scale, False, out, 1)
+                else:
+                    s[i] = s[i] + (a[i] - b[i]) * w
+    for i in range(width):
+        sums[i] = s[i]
 
 
 cdef inline void twofold_row(const char* src, Py_ssize_t step, Py_ssize_t count, const vec* weights,
@@ -409,6 +513,16 @@ cdef inline void mean_bytes(const uint16_t* sums, const Mean* mean, uint8_t* out
             if mean.divisor % 2 == 0 and quotient * mean.divisor == <uint32_t>(sums[x] + half):
                 quotient -= quotient & 1
             out[x] = <uint8_t>quotient
+
+
+cdef inline void mean_windows(const uint16_t* columns, Py_ssize_t count, Py_ssize_t step, const Mean* mean,
+                              uint16_t* sums, uint8_t* out, Py_ssize_t n) noexcept nogil:
+    """Means of up to FEW numbers `step` apart, which add up in 16 bits; `sums` is room for `n`."""
+    cdef Py_ssize_t x = 0
+    if mean.shift >= 0:
+        x = window_quotients(columns, count, step, mean.divisor, mean.multiplier, mean.shift, out, n)
+    sum_few(columns + x, count, step, sums, n - x)
+    mean_bytes(sums, mean, out + x, n - x)
 
 
 cdef inline void reciprocal(Py_ssize_t divisor, Mean* mean) noexcept nogil:

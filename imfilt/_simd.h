@@ -266,6 +266,12 @@ static inline void prefetch(const char *src)
     __builtin_prefetch(src, 0, 3);
 }
 
+/* Into the second level, for later. */
+static inline void prefetch_later(const char *src)
+{
+    __builtin_prefetch(src, 0, 2);
+}
+
 /* Makes streamed bytes visible to other threads, as ordinary stores are. */
 static inline void stream_end(void)
 {
@@ -319,32 +325,48 @@ static inline vf32 shuffle_f32(vf32 a, vf32 b, const int32_t *at)
 }
 #endif
 
-/* A vector of whole numbers, widened. */
-static inline vf32 bytes_f32(const uint8_t *src)
-{
-#if defined(__AVX512F__)
-    return (vf32)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)src)));
-#elif defined(__AVX2__)
-    return (vf32)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)src)));
-#else
-    vf32 a;
-    for (size_t i = 0; i < VECTOR_BYTES / sizeof(float); i++) a[i] = src[i];
-    return a;
-#endif
-}
+/* From place n on: shuffles two vectors of 32-bit words, one behind the other, n words to the left. */
+static const int32_t RAMP[32] __attribute__((aligned(64))) = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
 
-static inline vf32 words_f32(const uint16_t *src)
-{
+/* A vector of whole numbers, widened; the sums of two, or their differences, which are exact either way, and are
+   converted once. */
 #if defined(__AVX512F__)
-    return (vf32)_mm512_cvtepi32_ps(_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)src)));
+#define WHOLE(name, type, widen, load) \
+static inline vf32 name##_f32(const type *a) { return (vf32)_mm512_cvtepi32_ps(widen(load(a))); } \
+static inline vf32 name##_sum_f32(const type *a, const type *b) \
+{ return (vf32)_mm512_cvtepi32_ps(_mm512_add_epi32(widen(load(a)), widen(load(b)))); } \
+static inline vf32 name##_difference_f32(const type *a, const type *b) \
+{ return (vf32)_mm512_cvtepi32_ps(_mm512_sub_epi32(widen(load(a)), widen(load(b)))); }
+#define LOAD_BYTES(p) _mm_loadu_si128((const __m128i *)(p))
+#define LOAD_WORDS(p) _mm256_loadu_si256((const __m256i *)(p))
+WHOLE(bytes, uint8_t, _mm512_cvtepu8_epi32, LOAD_BYTES)
+WHOLE(words, uint16_t, _mm512_cvtepu16_epi32, LOAD_WORDS)
 #elif defined(__AVX2__)
-    return (vf32)_mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)src)));
+#define WHOLE(name, type, widen, load) \
+static inline vf32 name##_f32(const type *a) { return (vf32)_mm256_cvtepi32_ps(widen(load(a))); } \
+static inline vf32 name##_sum_f32(const type *a, const type *b) \
+{ return (vf32)_mm256_cvtepi32_ps(_mm256_add_epi32(widen(load(a)), widen(load(b)))); } \
+static inline vf32 name##_difference_f32(const type *a, const type *b) \
+{ return (vf32)_mm256_cvtepi32_ps(_mm256_sub_epi32(widen(load(a)), widen(load(b)))); }
+#define LOAD_BYTES(p) _mm_loadl_epi64((const __m128i *)(p))
+#define LOAD_WORDS(p) _mm_loadu_si128((const __m128i *)(p))
+WHOLE(bytes, uint8_t, _mm256_cvtepu8_epi32, LOAD_BYTES)
+WHOLE(words, uint16_t, _mm256_cvtepu16_epi32, LOAD_WORDS)
 #else
-    vf32 a;
-    for (size_t i = 0; i < VECTOR_BYTES / sizeof(float); i++) a[i] = src[i];
-    return a;
+#define WHOLE(name, type) \
+static inline vf32 name##_f32(const type *a) \
+{ \
+    vf32 w; \
+    for (size_t i = 0; i < VECTOR_BYTES / sizeof(float); i++) w[i] = a[i]; \
+    return w; \
+} \
+static inline vf32 name##_sum_f32(const type *a, const type *b) { return name##_f32(a) + name##_f32(b); } \
+static inline vf32 name##_difference_f32(const type *a, const type *b) { return name##_f32(a) - name##_f32(b); }
+WHOLE(bytes, uint8_t)
+WHOLE(words, uint16_t)
 #endif
-}
 
 static inline vf64 shuffle_f64(vf64 a, vf64 b, const int32_t *at)
 {
@@ -603,6 +625,69 @@ static inline ptrdiff_t quotient_bytes(const uint16_t *sums, uint16_t divisor, u
 #endif
     (void)sums, (void)half, (void)even, (void)multiplier, (void)shift, (void)dst, (void)n;
     return i;
+}
+
+/* quotient_bytes of the sums of `count` numbers `step` apart. With pairs of neighbours added, all other distances are
+   whole words of 32 bits, by which one instruction shuffles two vectors: loads across lines of cache take as long as
+   two. Reads up to 96 + step numbers from the last result on. */
+#if defined(__AVX512BW__)
+#define constants_inside static inline __attribute__((always_inline)) /* whose callers give constants */
+
+constants_inside __m512i window_sum(const __m512i *single, const __m512i *pair, ptrdiff_t count, ptrdiff_t step)
+{
+    __m512i sum = pair[0];
+    for (ptrdiff_t t = 1; t < count / 2; t++)
+        sum = _mm512_add_epi16(sum, _mm512_permutex2var_epi32(pair[0], _mm512_loadu_si512(RAMP + t * step), pair[1]));
+    if (count % 2)
+        sum = _mm512_add_epi16(sum, _mm512_permutex2var_epi32(single[0], _mm512_loadu_si512(RAMP + count / 2 * step),
+                                                              single[1]));
+    return sum;
+}
+
+constants_inside ptrdiff_t window_bytes(const uint16_t *columns, ptrdiff_t count, ptrdiff_t step, uint16_t divisor,
+                                        uint16_t multiplier, int shift, uint8_t *dst, ptrdiff_t n)
+{
+    uint16_t sums[64];
+    __m512i single[3], pair[3];
+    if (n < 64) return 0;
+    single[0] = _mm512_loadu_si512(columns);
+    pair[0] = _mm512_add_epi16(single[0], _mm512_loadu_si512(columns + step));
+    for (ptrdiff_t i = 0;;) {
+        for (int v = 1; v < 3; v++) {
+            single[v] = _mm512_loadu_si512(columns + i + 32 * v);
+            pair[v] = _mm512_add_epi16(single[v], _mm512_loadu_si512(columns + i + 32 * v + step));
+        }
+        _mm512_storeu_si512(sums, window_sum(single, pair, count, step));
+        _mm512_storeu_si512(sums + 32, window_sum(single + 1, pair + 1, count, step));
+        quotient_bytes(sums, divisor, multiplier, shift, dst + i, 64);
+        i += 64;
+        single[0] = single[2];
+        pair[0] = pair[2];
+        if (i == n) return n;
+        if (i > n - 64) { /* the last ones, some of them twice */
+            i = n - 64;
+            single[0] = _mm512_loadu_si512(columns + i);
+            pair[0] = _mm512_add_epi16(single[0], _mm512_loadu_si512(columns + i + step));
+        }
+    }
+}
+#endif
+
+static inline ptrdiff_t window_quotients(const uint16_t *columns, ptrdiff_t count, ptrdiff_t step, uint16_t divisor,
+                                         uint16_t multiplier, int shift, uint8_t *dst, ptrdiff_t n)
+{
+#if defined(__AVX512BW__)
+    if (count / 2 * step > 16)
+        return 0;
+    if (count == 3) /* constants, so that the compiler unrolls */
+        return window_bytes(columns, 3, step, divisor, multiplier, shift, dst, n);
+    if (count == 5)
+        return window_bytes(columns, 5, step, divisor, multiplier, shift, dst, n);
+    if (count > 1)
+        return window_bytes(columns, count, step, divisor, multiplier, shift, dst, n);
+#endif
+    (void)columns, (void)count, (void)step, (void)divisor, (void)multiplier, (void)shift, (void)dst, (void)n;
+    return 0;
 }
 
 /* Sixteen-bit numbers in vectors, where two products can be added to a sum of 32 bits in one instruction.

@@ -15,13 +15,19 @@ from imfilt._sweep cimport CONSTANT, fold, kind_of, lined, row_bytes, scratch, s
 cdef extern from "_simd.h" nogil:
     vf32 bytes_f32(const uint8_t*)
     vf32 words_f32(const uint16_t*)
+    vf32 bytes_sum_f32(const uint8_t*, const uint8_t*)
+    vf32 words_sum_f32(const uint16_t*, const uint16_t*)
+    vf32 bytes_difference_f32(const uint8_t*, const uint8_t*)
+    vf32 words_difference_f32(const uint16_t*, const uint16_t*)
 
 cdef enum:
     STRAIGHT_TAPS = 9
     # What a row is made from:
     CROSSED = 1                # the sums of columns
-    BOTH = 2                   # two such sums, smooth and differences, of which the length of the gradient is made
+    BOTH = 2                   # two such sums, smooth and differences, of which the length of the gradient is made;
+                               # or, if there are two taps, two rows, whose diagonals are the differences
     DENSE = 3                  # three rows
+    ADDED = 4                  # the sums of columns, and the row in the middle
     STRAIGHT_BYTES = 1 << 20   # of the rows of a frame, which stay in a second-level cache
 
 ctypedef fused picture:
@@ -48,6 +54,7 @@ ctypedef struct Straight:
     int32_t[48] ramp           # from place n on: shuffles two vectors n words to the left
     int32_t[16] left, right    # shuffle what lies outside from the vector at an end and one of the constant
     double[24] outside         # vectors of what the constant is there, see the kinds
+    double[8] added            # the weight of the row in the middle
 
 # Makes a row of the result; True if it cannot.
 ctypedef bint (*straight_line)(const Straight* k, const char** rows, char* out, bint stream) noexcept nogil
@@ -62,6 +69,16 @@ cdef inline vec widened(const picture* at, vec unused) noexcept nogil:
         return (<const vec*>at)[0]
 
 
+cdef inline vec pair(const picture* a, const picture* b, int parity, vec unused) noexcept nogil:
+    """a + b, or a - b for an odd parity."""
+    if picture is uint8_t:
+        return <vec>(bytes_sum_f32(a, b) if parity > 0 else bytes_difference_f32(a, b))
+    elif picture is uint16_t:
+        return <vec>(words_sum_f32(a, b) if parity > 0 else words_difference_f32(a, b))
+    else:
+        return (<const vec*>a)[0] + (<const vec*>b)[0] if parity > 0 else (<const vec*>a)[0] - (<const vec*>b)[0]
+
+
 cdef inline vec down_column(const picture** rows, Py_ssize_t x, Py_ssize_t count, int parity, const vec* weights,
                             vec unused) noexcept nogil:
     """The weighted sum of a vector of columns, in the order of any_sum."""
@@ -70,15 +87,15 @@ cdef inline vec down_column(const picture** rows, Py_ssize_t x, Py_ssize_t count
     if parity > 0:
         s = widened(rows[radius] + x, unused) * weights[radius]
         for t in range(radius):
-            s = s + (widened(rows[t] + x, unused) + widened(rows[2 * radius - t] + x, unused)) * weights[t]
+            s = s + pair(rows[t] + x, rows[2 * radius - t] + x, 1, unused) * weights[t]
     elif parity == 0:
         s = widened(rows[0] + x, unused) * weights[0]
         for t in range(1, count):
             s = s + widened(rows[t] + x, unused) * weights[t]
     else:
-        s = (widened(rows[0] + x, unused) - widened(rows[2 * radius] + x, unused)) * weights[0]
+        s = pair(rows[0] + x, rows[2 * radius] + x, -1, unused) * weights[0]
         for t in range(1, radius):
-            s = s + (widened(rows[t] + x, unused) - widened(rows[2 * radius - t] + x, unused)) * weights[t]
+            s = s + pair(rows[t] + x, rows[2 * radius - t] + x, -1, unused) * weights[t]
     return s
 
 
@@ -114,30 +131,46 @@ cdef inline vec along_row(vec before, vec at, vec after, Py_ssize_t count, int p
     return s
 
 
+cdef inline int parts(int kind) noexcept nogil:
+    return 2 if kind == ADDED else kind
+
+
 cdef inline void parts_of(const picture** rows, Py_ssize_t x, int kind, Py_ssize_t tall, int down, const vec* column,
                           const vec* row, vec* out) noexcept nogil:
     """The vectors at number x that a row is made from."""
     cdef Py_ssize_t t
-    if kind == CROSSED:
+    if kind == CROSSED or kind == ADDED:
         out[0] = down_column(rows, x, tall, down, column, column[0])
-    elif kind == BOTH:
+        if kind == ADDED:
+            out[1] = widened(rows[tall // 2] + x, column[0])
+    elif kind == BOTH and tall > 2:
         out[0] = down_column(rows, x, tall, 1, column, column[0])
         out[1] = down_column(rows, x, tall, -1, row, column[0])
     else:
-        for t in range(3):
+        for t in range(kind):
             out[t] = widened(rows[t] + x, column[0])
 
 
 cdef inline vec whole_of(const vec* before, const vec* at, const vec* after, int kind, Py_ssize_t wide, int along,
                          const vec* column, const vec* row, const int32_t* moves, vec half, vec* unsafe) noexcept nogil:
-    """A vector of the result, but for the scale, from its parts."""
+    """A vector of the result, but for the scale, from its parts; `half` is the weight of one that is added."""
     cdef vec g, h, square
     cdef Py_ssize_t r, t
+    if kind == ADDED:
+        g = at[1] * half + at[0] * row[wide // 2]
+        for t in range(wide // 2):
+            g = g + (neighbour(before[0], at[0], after[0], t, wide // 2, moves)
+                     + neighbour(before[0], at[0], after[0], wide - 1 - t, wide // 2, moves)) * row[t]
+        return g
     if kind == CROSSED:
         return along_row(before[0], at[0], after[0], wide, along, row, moves)
     if kind == BOTH:
-        g = along_row(before[0], at[0], after[0], wide, -1, row, moves)
-        h = along_row(before[1], at[1], after[1], wide, 1, column, moves)
+        if wide == 2:
+            g = at[0] * column[0] + shuffled(at[1], after[1], moves + 16) * column[1]
+            h = shuffled(at[0], after[0], moves + 16) * row[0] + at[1] * row[1]
+        else:
+            g = along_row(before[0], at[0], after[0], wide, -1, row, moves)
+            h = along_row(before[1], at[1], after[1], wide, 1, column, moves)
         square = (g * g + h * h) * half
         unsafe[0] = unsafe[0] + unsafe_lanes(square, g, h)
         return root(square)
@@ -161,7 +194,7 @@ cdef inline bint straight_row(const Straight* k, const picture** given, int kind
     cdef int32_t[144] moves
     cdef const picture *rows[9]
     cdef vec[3] before, at, after, last, outside
-    cdef vec scale = (<const vec*>k.scale)[0], half = (<const vec*>k.half)[0], made
+    cdef vec scale = (<const vec*>k.scale)[0], half = (<const vec*>(k.added if kind == ADDED else k.half))[0], made
     for t in range(tall * (3 if kind == DENSE else 1)):
         column[t] = (<const vec*>k.column_weights)[t]
     for t in range(tall):
@@ -173,7 +206,7 @@ cdef inline bint straight_row(const Straight* k, const picture** given, int kind
             moves[16 * t + i] = k.moves[16 * t + i]
     parts_of(rows, 0, kind, tall, down, column, row, at)
     parts_of(rows, n - lanes, kind, tall, down, column, row, last)
-    for t in range(kind):
+    for t in range(parts(kind)):
         made = (<const vec*>k.outside)[t]
         before[t] = shuffled(last[t] if k.wrapped else at[t], made, k.left)
         outside[t] = shuffled(at[t] if k.wrapped else last[t], made, k.right)
@@ -187,18 +220,18 @@ cdef inline bint straight_row(const Straight* k, const picture** given, int kind
         else:
             stream = False
             step = n - lanes - x
-            for t in range(kind):
+            for t in range(parts(kind)):
                 after[t] = shuffled(last[t], outside[t], k.ramp + (lanes - step) * words)
         made = whole_of(before, at, after, kind, wide, along, column, row, moves, half, &unsafe) * scale
         put(<vec*>(out + x * size), made, stream and step == 0)
         if step == 0:
             if x + lanes == n:
                 return kind == BOTH and any_lane(unsafe)
-            for t in range(kind):
+            for t in range(parts(kind)):
                 before[t], at[t] = at[t], after[t]
             x += lanes
         else:
-            for t in range(kind):
+            for t in range(parts(kind)):
                 before[t] = shuffled(before[t], at[t], k.ramp + step * words)
                 at[t] = shuffled(at[t], after[t], k.ramp + step * words)
             x += step
@@ -251,9 +284,9 @@ cdef inline bint goes_straight(Straight* k, const Sweep* s, cnp.ndarray src):
 
 
 cdef inline void plan_moves(Straight* k) noexcept nogil:
-    cdef Py_ssize_t t, i, words, each = VECTOR_BYTES // 4, radius = k.wide // 2
+    cdef Py_ssize_t t, i, words, each = VECTOR_BYTES // 4
     for t in range(k.wide):
-        words = (t - radius) * k.step
+        words = (t - k.before // k.channels) * k.step
         for i in range(each):
             one_by_one()
             k.moves[16 * t + i] = <int32_t>(i + (words if words >= 0 else each + words))

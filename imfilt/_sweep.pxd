@@ -384,24 +384,27 @@ cdef inline Py_ssize_t column_at(Sweep* s, Py_ssize_t part, Py_ssize_t column) n
     return (part * s.stride_x + column % s.stride_x) * s.part_step + column // s.stride_x * s.cell
 
 
-cdef inline void clip(real* line, Py_ssize_t n, real least, real most) noexcept nogil:
+cdef inline void clip(const real* line, real* out, Py_ssize_t n, real least, real most) noexcept nogil:
     """NaN stays."""
     cdef Py_ssize_t i
     cdef real value
     for i in range(n):
         value = line[i]
         value = least if value < least else value
-        line[i] = most if value > most else value
+        out[i] = most if value > most else value
 
 
 cdef inline void write_line(Sweep* s, char* line, Py_ssize_t n, char* dst) noexcept nogil:
     """`n` numbers of a line, rounded to the result's type."""
+    cdef char* clipped = dst if s.write == NULL and not s.streamed else line
     if s.clipped and s.wide:
-        clip(<double*>line, n, s.least, s.most)
+        clip(<double*>line, <double*>clipped, n, s.least, s.most)
     elif s.clipped:
-        clip(<float*>line, n, <float>s.least, <float>s.most)
+        clip(<float*>line, <float*>clipped, n, <float>s.least, <float>s.most)
     if s.write == NULL and s.streamed:
         stream_bytes(line, dst, n * s.size)
+    elif s.write == NULL and s.clipped:
+        return
     elif s.write == NULL:
         memcpy(dst, line, n * s.size)
     elif s.streamed:

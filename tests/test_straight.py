@@ -16,6 +16,7 @@ CALLS = {
     "even 5": lambda image, **o: imfilt.gaussian(image, 0.5, **o),
     "even 7": lambda image, **o: imfilt.box(image, 7, **o),
     "even 9": lambda image, **o: imfilt.gaussian(image, 1, **o),
+    "plain 3": lambda image, **o: imfilt.separable(image, [1.5, -0.5, 2], [-1, 0.25, 3], **o),
     "plain 4": lambda image, **o: imfilt.uniform(image, 4, **o),
     "odd columns 3": lambda image, **o: imfilt.sobel_h(image, **o),
     "odd rows 3": lambda image, **o: imfilt.scharr_v(image, **o),
@@ -23,6 +24,8 @@ CALLS = {
     "odd rows 5": lambda image, **o: imfilt.farid_v(image, **o),
     "gradient 3": lambda image, **o: imfilt.sobel(image, **o),
     "gradient 5": lambda image, **o: imfilt.farid(image, **o),
+    "diagonals": lambda image, **o: imfilt.roberts(image, **o),
+    "added": lambda image, **o: imfilt.unsharp_mask(image, 1, **o),
     "square": lambda image, **o: imfilt.correlate(image, SQUARE, plan="direct", **o),
     "cross": lambda image, **o: imfilt.laplace(image, **o),
     "diagonal": lambda image, **o: imfilt.roberts_neg_diag(image, **o),
@@ -77,7 +80,8 @@ def test_results_that_begin_anywhere(build, name, streamed):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("row", [0, 3, 9])
-def test_gradient_goes_on_from_a_row_whose_squares_are_out_of_range(build, dtype, row):
+@pytest.mark.parametrize("gradient", [imfilt.sobel, imfilt.roberts])
+def test_gradient_goes_on_from_a_row_whose_squares_are_out_of_range(build, dtype, row, gradient):
     if build == "numpy":
         pytest.skip("the twin itself")
     image = np.random.default_rng(7).standard_normal((10, 50)).astype(dtype)
@@ -87,7 +91,7 @@ def test_gradient_goes_on_from_a_row_whose_squares_are_out_of_range(build, dtype
             image[max(row - 3, 0) : row + 4] *= image.dtype.type(image[row, 20])
         for threads in (1, 2):
             with imfilt.num_threads(threads):
-                got, want = both(build, lambda: imfilt.sobel(image))
+                got, want = both(build, lambda: gradient(image))
                 assert_same_bits(got, want, f"{value} {threads}")
 
 
@@ -107,6 +111,42 @@ def test_gradient_in_bands_has_the_bits_of_its_parts(build, operator):
         assert_same_bits(np.ascontiguousarray(got), want, operator)
 
 
+def numbers(count):
+    return np.random.default_rng(count).standard_normal(count)
+
+
+# Sums of columns that several lines share: even and other taps, several terms, and one that is the image itself.
+SHARED = {
+    "even": lambda image, **o: imfilt.gaussian(image, 2, **o),
+    "odd along": lambda image, **o: imfilt.gaussian(image, 1.5, order=(0, 1), **o),
+    "plain 5": lambda image, **o: imfilt.separable(image, numbers(5), numbers(5), **o),
+    "plain 8": lambda image, **o: imfilt.separable(image, numbers(8), numbers(6), **o),
+    "two terms": lambda image, **o: imfilt.gaussian_laplace(image, 1.5, **o),
+    "terms of two sizes": lambda image, **o: imfilt.difference_of_gaussians(image, 1, 2, **o),
+    "added": lambda image, **o: imfilt.unsharp_mask(image, 2, **o),
+    "apart": lambda image, **o: imfilt.separable(image, numbers(5), numbers(7), dilation=(2, 3), **o),
+    "strides": lambda image, **o: imfilt.separable(image, numbers(7), numbers(7), stride=(1, 2), **o),
+}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("name", SHARED)
+def test_lines_that_share_their_rows(build, name, dtype):
+    """Rows that are copied, read where they are, and copied since they lie a power of two apart."""
+    if build == "numpy":
+        pytest.skip("the twin itself")
+    rng = np.random.default_rng(13)
+    for number, shape in enumerate(
+        [(1, 5), (3, 40), (19, 65), (9, 23, 3), (21, 2049), (12, 1024, 3), (20, 2048), (11, 4096)]
+    ):
+        image = pixels(rng, shape, dtype)
+        options = {"mode": MODES[number % len(MODES)], "cval": 0.5}
+        for threads in (1, 2):
+            with imfilt.num_threads(threads):
+                got, want = both(build, lambda image=image, o=options: SHARED[name](image, **o))
+            assert_same_bits(got, want, f"{name} {shape} {options} {threads}")
+
+
 WHOLE = {
     "box": lambda image, size, **o: imfilt.box(image, size, dtype=image.dtype, **o),
     "box from elsewhere": lambda image, size, **o: imfilt.box(image, size, origin=(0, 1), dtype=image.dtype, **o),
@@ -119,10 +159,24 @@ def test_means_in_whole_numbers(build, name, dtype):
     if build == "numpy":
         pytest.skip("the twin itself")
     rng = np.random.default_rng(9)
-    for number, shape in enumerate([(1, 1), (3, 2), (12, 40), (9, 33, 3), (5, 64, 4), (2, 700, 3), (40, 7)]):
+    for number, shape in enumerate(
+        [(1, 1), (3, 2), (12, 40), (9, 33, 3), (5, 64, 4), (2, 700, 3), (40, 7), (6, 65), (6, 129)]
+    ):
         image = pixels(rng, shape, dtype)
         image[: shape[0] // 2] = np.iinfo(dtype).max  # the largest sums there are
-        for size in (3, (2, 9), 9, (12, 3), 15, (5, 40), 101, *[(400, 401)] * (number > 4)):  # the last past 32 bits
+        for size in (
+            3,
+            (2, 9),
+            9,
+            5,
+            7,
+            (12, 3),
+            (3, 8),
+            15,
+            (5, 40),
+            101,
+            *[(400, 401)] * (number in (5, 6)),
+        ):  # the last past 32 bits
             mode = MODES[(number + size if isinstance(size, int) else number) % len(MODES)]
             options = {"mode": mode, "cval": float(number)}
             with imfilt.num_threads(1 + number % 2):

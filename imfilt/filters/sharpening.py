@@ -37,7 +37,7 @@ def _strength(value, name):
 def _unsharp(sigmas, amount):
     checks.kernel_size(sigmas, TRUNCATE, (0, 0))
     column, row = (kernels.gaussian(sigma, TRUNCATE) for sigma in sigmas)
-    return separable_kernel((1 + amount,), (1.0,), tuple((-amount * column).tolist()), tuple(row.tolist()))
+    return separable_kernel((1.0,), (1 + amount,), tuple((-amount * column).tolist()), tuple(row.tolist()))
 
 
 @fill
