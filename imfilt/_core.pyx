@@ -570,7 +570,7 @@ def separable(cnp.ndarray src not None, cnp.ndarray dst not None, frame,
                 # The border is not on these rows, if the loop puts it on; nor does such a tap read it.
                 k.plain[t] = (k.tall[t + 1] == k.tall[t] + 1 and k.wide[t + 1] == k.wide[t] + 1 and not small
                               and max(s.stride_y, s.stride_x) == 1 and k.column[k.tall[t]] == 1
-                              and k.along[k.wide[t]] == s.left)
+                              and k.along[k.wide[t]] == s.left and s.out_width == s.width)
             if not SHUFFLES and small:
                 for t in range(columns):
                     k.small[t] = <int16_t>k.column[t]
