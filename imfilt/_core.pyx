@@ -36,7 +36,7 @@ cnp.import_array()
 
 cdef enum:
     IN_PLACE_BYTES = 8192  # a row this long is worth strips of their own at its ends (measured)
-    WAY_BYTES = 4096       # of a first-level cache: rows that are a multiple of it apart compete for the same lines
+    WAY_BYTES = 4096       # of a first-level cache: rows that are about a multiple of it apart compete for the same lines
     WAYS = 6               # that rows may have of such a cache, beside what else is in use
     PIECE_BYTES = 256      # of a row that are used at a time
     WIDENED_TAPS = 6
@@ -99,9 +99,14 @@ cdef void beside(Sweep* s, char* dst, Py_ssize_t inside) noexcept nogil:
 
 cdef bint may_stay(const Sweep* s, cnp.ndarray src):
     """Whether rows are read where they are: numbers, long rows, which find room in the first-level cache together."""
-    cdef Py_ssize_t apart = max(common(WAY_BYTES, abs(s.row_step) % WAY_BYTES), PIECE_BYTES)
-    return (s.packed and kind_of(src) == b"f" and s.itemsize == s.size and s.width * s.pixel >= IN_PLACE_BYTES
-            and s.rows + s.block - 1 <= WAYS * (WAY_BYTES // apart))
+    cdef Py_ssize_t t, apart, crowd = 1
+    if not (s.packed and kind_of(src) == b"f" and s.itemsize == s.size and s.width * s.pixel >= IN_PLACE_BYTES):
+        return False
+    for t in range(1, s.rows + s.block - 1):
+        apart = t * s.row_step % WAY_BYTES  # of either sign
+        if min(abs(apart), WAY_BYTES - abs(apart)) < PIECE_BYTES:
+            crowd += 1
+    return crowd <= WAYS
 
 
 cdef int swept(Sweep* s, void* work, load_row load, begin_block begin, make_line make) noexcept nogil:
