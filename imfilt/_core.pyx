@@ -36,7 +36,7 @@ cnp.import_array()
 
 cdef enum:
     IN_PLACE_BYTES = 8192  # a row this long is worth strips of their own at its ends (measured)
-    WAY_BYTES = 4096       # of a first-level cache: rows that are about a multiple of it apart compete for the same lines
+    WAY_BYTES = 4096       # of a first-level cache: rows that are nearly a multiple of it apart compete for its lines
     WAYS = 6               # that rows may have of such a cache, beside what else is in use
     PIECE_BYTES = 256      # of a row that are used at a time
     WIDENED_TAPS = 6
