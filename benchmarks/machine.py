@@ -24,6 +24,8 @@ LEAST_SECONDS = 1e-3  # a shorter call is repeated until a measurement takes thi
 BUDGET_SECONDS = 0.06  # for each contender of a row
 MOST_ROUNDS, LEAST_ROUNDS = 25, 3
 LONG = 5  # budgets; a call that takes longer is measured once
+TASKS = Path("/proc/self/task")
+LONGEST_REST, GUESSED_REST, REST_STEP = 0.2, 0.01, 0.0005  # seconds
 PEAK_RUNS = 25
 LARGE_BYTES = 256 * 2**20
 
@@ -174,12 +176,37 @@ def recycled_memory(wanted=True):
         ctypes.CDLL(None).malloc_trim(0)
 
 
+def rest():
+    """Wait until this process's other threads sleep.
+
+    Pools wait for more work at full speed, for 7 ms (PyTorch's) or 100 ms (OpenBLAS's) here, on the processor that the
+    next contender's second thread needs. Only Linux shows it; elsewhere the wait is a guess.
+    """
+    if not TASKS.is_dir():
+        time.sleep(GUESSED_REST)
+        return
+    end = time.perf_counter() + LONGEST_REST
+    while _awake() > 1 and time.perf_counter() < end:
+        time.sleep(REST_STEP)
+
+
+def _awake():
+    """Threads of this process that run or could, the calling one among them."""
+    states = []
+    for task in TASKS.iterdir():
+        try:  # the state follows the name, which is in brackets and may hold anything
+            states.append((task / "stat").read_text().rpartition(")")[2].split()[0])
+        except OSError:  # it has ended
+            continue
+    return states.count("R")
+
+
 def alternate(contenders, budget=BUDGET_SECONDS, warm=False):
     """Median seconds of each callable; every round calls all of them, one after the other.
 
     One that takes long is left out of later rounds when its budget is spent, after three rounds at the least, or after
-    one if that takes several budgets. With `warm` each is called once more before its time is taken: its own threads
-    wake up, and those of the one before, some of which wait for more work at full speed, fall asleep.
+    one if that takes several budgets. With `warm`, for calls on threads, each has the processors to itself, and its own
+    threads are awake: it is called once more, after `rest`, before its time is taken.
     """
     repeats, budgets, seconds = {}, {}, {name: [] for name in contenders}
     for name, call in contenders.items():
@@ -195,6 +222,7 @@ def alternate(contenders, budget=BUDGET_SECONDS, warm=False):
                 continue
             n = repeats[name]
             if warm:
+                rest()
                 call()
             start = time.perf_counter()
             for _ in range(n):

@@ -13,7 +13,7 @@ pytest.importorskip("skimage")
 pytest.importorskip("threadpoolctl")
 
 from benchmarks import __main__ as command
-from benchmarks import cases, coverage, page, scaling, table
+from benchmarks import cases, coverage, machine, page, scaling, table
 from benchmarks.rows import Contender, Row
 
 ROOT = Path(__file__).parent.parent
@@ -126,6 +126,20 @@ def test_the_page_counts_what_is_behind(run, tmp_path):
     assert whole.count("\n| sobel, 64x64") == 4
     for name in ("speed-ratios.png", "speed-limits.png"):
         assert (tmp_path / name).stat().st_size < 300_000
+
+
+def test_a_call_on_threads_has_the_processors_to_itself(monkeypatch):
+    awake = iter([3, 2, 1])
+    monkeypatch.setattr(machine, "TASKS", Path())  # any folder that is there
+    monkeypatch.setattr(machine, "_awake", lambda: next(awake))
+    machine.rest()
+    assert next(awake, None) is None
+    done = []
+    monkeypatch.setattr(machine, "rest", lambda: done.append("rest"))
+    machine.alternate({"call": lambda: done.append("call")}, 1e-9, warm=True)
+    at = done.index("rest")
+    assert done[:at] == ["call"]
+    assert done[at : at + 3] == ["rest", "call", "call"]
 
 
 def test_means():
