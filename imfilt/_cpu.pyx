@@ -79,15 +79,18 @@ cdef class Signal:
     def send(self):
         atomic_increment(&self._count)
 
-    def wait(self, long long seen, double most, double later):
+    def wait(self, long long seen, double most, double later, Signal first=None):
         """Whether the count became another than `seen` within `most` seconds. If so, it returns `later` seconds after.
 
-        Whoever asks for the GIL while another thread has it falls asleep: the sender should have let go of it.
+        Whoever asks for the GIL while another thread has it falls asleep: the sender should have let go of it, which
+        it has where it sends as the `first` thing of a wait of its own.
         """
         cdef double end
         cdef int i
-        cdef bint sent = False
+        cdef bint sent = False, sends = first is not None
         with nogil:
+            if sends:
+                atomic_increment(&first._count)
             end = seconds() + most
             while True:
                 for i in range(32):

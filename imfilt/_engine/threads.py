@@ -14,8 +14,8 @@ from imfilt._cpu import Signal
 VARIABLE = "IMFILT_NUM_THREADS"
 # A helper stays awake this long after a call: two calls of a pipeline follow each other faster.
 SPIN_SECONDS = 100e-6
-# After so long the thread that gave or did a job has let go of the GIL, and its band or its next wait runs.
-GIL_SECONDS = 5e-6
+# After so long the thread that gave a job has let go of the GIL, and its own band runs.
+GIL_SECONDS = 3e-6
 
 _limit = contextvars.ContextVar("imfilt_num_threads", default=0)
 _idle: deque = deque()  # helpers without a job
@@ -105,15 +105,24 @@ class _Event:
         return self._signal.count
 
     def happen(self):
+        self._signal.send()
+        self._wake()
+
+    def _wake(self):
         with self._lock:
-            self._signal.send()
             if self._asleep:
                 self._asleep = False
                 self._bell.release()
 
-    def wait(self, seen):
-        """Until it has happened more often than `seen` times."""
-        if self._signal.wait(seen, SPIN_SECONDS, GIL_SECONDS):
+    def wait(self, seen, later=0.0, first=None):
+        """Until it has happened more often than `seen` times, and `later` seconds more; `first` happens before that."""
+        if first is not None and first._asleep:
+            first.happen()
+            first = None
+        happened = self._signal.wait(seen, SPIN_SECONDS, later, first and first._signal)
+        if first is not None:
+            first._wake()
+        if happened:
             return
         while True:
             with self._lock:
@@ -134,13 +143,14 @@ class _Helper(Thread):
         self._finished = 0  # jobs that were done when it was given
 
     def run(self):
-        seen = 0
+        seen, done = 0, None
         while True:
-            self._given.wait(seen)
+            self._given.wait(seen, GIL_SECONDS, done)
             seen = self._given.count
             with self._lock:
                 job, self._job = self._job, None
                 self._taken = job is not None
+            done = None
             if job is None:  # withdrawn
                 continue
             try:
@@ -148,7 +158,7 @@ class _Helper(Thread):
             except BaseException as error:
                 self._error = error
             del job
-            self._done.happen()
+            done = self._done
 
     def give(self, job):
         self._finished, self._job = self._done.count, job
