@@ -376,20 +376,39 @@ static inline vf64 shuffle_f64(vf64 a, vf64 b, const int32_t *at)
 /* The same for sixteen-bit numbers, of which a vector has SHORTS, where it is one instruction: sums of blocks of
    bytes, `tall` rows and `wide` numbers, lane i of tap t from number at[t * SHORTS + i] of two vectors. Steps of
    `lanes` results, of which whole vectors are written; returns how many of n were done. */
+#if defined(__AVX512BW__)
+static inline __m512i sums_along(__m512i a, __m512i b, ptrdiff_t wide, const int16_t *at)
+{
+    __m512i sum = _mm512_permutex2var_epi16(a, _mm512_loadu_si512(at), b);
+    for (ptrdiff_t t = 1; t < wide; t++)
+        sum = _mm512_add_epi16(sum, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(at + t * 32), b));
+    return sum;
+}
+#endif
+
 static inline ptrdiff_t block_sums(const uint8_t **rows, ptrdiff_t tall, ptrdiff_t wide, ptrdiff_t lanes,
                                    const int16_t *at, uint16_t *out, ptrdiff_t n)
 {
     ptrdiff_t x = 0;
 #if defined(__AVX512BW__)
-    for (ptrdiff_t i = 0; i + 64 <= n * wide; i += lanes * wide, x += lanes) {
-        __m512i a = _mm512_setzero_si512(), b = a, sum = a;
+    ptrdiff_t i = 0;
+    for (; i + 64 <= n * wide; i += lanes * wide, x += lanes) {
+        __m512i a = _mm512_setzero_si512(), b = a;
         for (ptrdiff_t t = 0; t < tall; t++) {
             a = _mm512_add_epi16(a, _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(rows[t] + i))));
             b = _mm512_add_epi16(b, _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(rows[t] + i + 32))));
         }
-        for (ptrdiff_t t = 0; t < wide; t++)
-            sum = _mm512_add_epi16(sum, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(at + t * 32), b));
-        _mm512_storeu_si512(out + x, sum);
+        _mm512_storeu_si512(out + x, sums_along(a, b, wide, at));
+    }
+    for (; x < n; i += lanes * wide, x += lanes) {
+        const __mmask64 there = ~0ull >> (64 - (n * wide - i));
+        __m512i a = _mm512_setzero_si512(), b = a;
+        for (ptrdiff_t t = 0; t < tall; t++) {
+            const __m512i row = _mm512_maskz_loadu_epi8(there, rows[t] + i);
+            a = _mm512_add_epi16(a, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(row)));
+            b = _mm512_add_epi16(b, _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(row, 1)));
+        }
+        _mm512_storeu_si512(out + x, sums_along(a, b, wide, at));
     }
 #endif
     (void)rows, (void)tall, (void)wide, (void)lanes, (void)at, (void)out, (void)n;
@@ -586,14 +605,26 @@ static inline ptrdiff_t quotient_bytes(const uint16_t *sums, uint16_t divisor, u
     const __m512i d = _mm512_set1_epi16((short)divisor), one = _mm512_set1_epi16((short)even);
     const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
     const __m128i s = _mm_cvtsi32_si128(shift);
-    for (; i + 64 <= n; i += 64) {
-        __m512i a = _mm512_add_epi16(_mm512_loadu_si512(sums + i), h);
-        __m512i b = _mm512_add_epi16(_mm512_loadu_si512(sums + i + 32), h);
+    for (ptrdiff_t left; (left = n - i) > 0; i += 64) {
+        const __mmask64 there = left < 64 ? ~0ull >> (64 - left) : ~0ull;
+        __m512i a, b;
+        if (left >= 64) {
+            a = _mm512_loadu_si512(sums + i), b = _mm512_loadu_si512(sums + i + 32);
+        } else {
+            a = _mm512_maskz_loadu_epi16((__mmask32)there, sums + i);
+            b = _mm512_maskz_loadu_epi16((__mmask32)(there >> 32), sums + i + 32);
+        }
+        a = _mm512_add_epi16(a, h), b = _mm512_add_epi16(b, h);
         __m512i p = _mm512_srl_epi16(_mm512_mulhi_epu16(a, m), s), q = _mm512_srl_epi16(_mm512_mulhi_epu16(b, m), s);
         p = _mm512_mask_sub_epi16(p, _mm512_cmpeq_epi16_mask(_mm512_mullo_epi16(p, d), a), p, _mm512_and_si512(p, one));
         q = _mm512_mask_sub_epi16(q, _mm512_cmpeq_epi16_mask(_mm512_mullo_epi16(q, d), b), q, _mm512_and_si512(q, one));
-        _mm512_storeu_si512(dst + i, _mm512_permutexvar_epi64(order, _mm512_packus_epi16(p, q)));
+        p = _mm512_permutexvar_epi64(order, _mm512_packus_epi16(p, q));
+        if (left >= 64)
+            _mm512_storeu_si512(dst + i, p);
+        else
+            _mm512_mask_storeu_epi8(dst + i, there, p);
     }
+    i = n;
 #elif defined(__AVX2__)
     const __m256i h = _mm256_set1_epi16((short)half), m = _mm256_set1_epi16((short)multiplier);
     const __m256i d = _mm256_set1_epi16((short)divisor), one = _mm256_set1_epi16((short)even);
