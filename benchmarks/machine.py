@@ -179,8 +179,8 @@ def recycled_memory(wanted=True):
 def rest():
     """Wait until this process's other threads sleep.
 
-    Pools wait for more work at full speed, for 7 ms (PyTorch's) or 100 ms (OpenBLAS's) here, on the processor that the
-    next contender's second thread needs. Only Linux shows it; elsewhere the wait is a guess.
+    Pools wait for more work at full speed, for 7 ms (PyTorch's) or 100 ms (OpenBLAS's) on a Zen 4, on the processor
+    that the next contender's second thread needs. Only Linux shows it; elsewhere the wait is a guess.
     """
     if not TASKS.is_dir():
         time.sleep(GUESSED_REST)

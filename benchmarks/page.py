@@ -87,7 +87,7 @@ def introduction(run):
 Every result was compared with imfilt's before the clock started. Outputs are reused by all that can (imfilt, OpenCV,
 SciPy's ndimage, NumPy), except in rows marked *fresh*; peers that cannot find the memory of their last result again.
 scikit-image and SciPy are left out on colour images of 4K, where they take seconds. `x3` is an image of three channels.
-With several threads, every contender begins when those of the one before sleep: some wait for more work at full speed.
+With several threads, a contender begins when those of the one before it sleep, which is not at once.
 
 **Ratio** is the fastest peer's time over imfilt's: above 1 imfilt is faster; from {table.LEVEL} on a row counts as
 level, below as behind. **Limit** is the time that the machine needs at least, over imfilt's: for a copy of as many

@@ -373,46 +373,40 @@ static inline vf64 shuffle_f64(vf64 a, vf64 b, const int32_t *at)
     return (vf64)shuffle_f32((vf32)a, (vf32)b, at);
 }
 
-/* The same for sixteen-bit numbers, of which a vector has SHORTS, where it is one instruction: sums of blocks of
-   bytes, `tall` rows and `wide` numbers, lane i of tap t from number at[t * SHORTS + i] of two vectors. Steps of
-   `lanes` results, of which whole vectors are written; returns how many of n were done. */
 #if defined(__AVX512BW__)
-static inline __m512i sums_along(__m512i a, __m512i b, ptrdiff_t wide, const int16_t *at)
+/* A step of block_sums, of the bytes that are `there`, one bit each. */
+static inline __m512i block_step(const uint8_t **rows, ptrdiff_t i, ptrdiff_t tall, ptrdiff_t wide, const int16_t *at,
+                                 __mmask64 there)
 {
-    __m512i sum = _mm512_permutex2var_epi16(a, _mm512_loadu_si512(at), b);
-    for (ptrdiff_t t = 1; t < wide; t++)
+    const __mmask32 first = (__mmask32)there, second = (__mmask32)(there >> 32);
+    __m512i a = _mm512_setzero_si512(), b = a, sum = a;
+    for (ptrdiff_t t = 0; t < tall; t++) {
+        a = _mm512_add_epi16(a, _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(first, rows[t] + i)));
+        b = _mm512_add_epi16(b, _mm512_cvtepu8_epi16(_mm256_maskz_loadu_epi8(second, rows[t] + i + 32)));
+    }
+    for (ptrdiff_t t = 0; t < wide; t++)
         sum = _mm512_add_epi16(sum, _mm512_permutex2var_epi16(a, _mm512_loadu_si512(at + t * 32), b));
     return sum;
 }
 #endif
 
+/* The same for sixteen-bit numbers, of which a vector has SHORTS, where it is one instruction: sums of n blocks of
+   bytes, `tall` rows and `wide` numbers, lane i of tap t from number at[t * SHORTS + i] of two vectors. Steps of
+   `lanes` results, of which whole vectors are written; returns 0 where it is not one, and nothing is done. */
 static inline ptrdiff_t block_sums(const uint8_t **rows, ptrdiff_t tall, ptrdiff_t wide, ptrdiff_t lanes,
                                    const int16_t *at, uint16_t *out, ptrdiff_t n)
 {
-    ptrdiff_t x = 0;
 #if defined(__AVX512BW__)
-    ptrdiff_t i = 0;
-    for (; i + 64 <= n * wide; i += lanes * wide, x += lanes) {
-        __m512i a = _mm512_setzero_si512(), b = a;
-        for (ptrdiff_t t = 0; t < tall; t++) {
-            a = _mm512_add_epi16(a, _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(rows[t] + i))));
-            b = _mm512_add_epi16(b, _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)(rows[t] + i + 32))));
-        }
-        _mm512_storeu_si512(out + x, sums_along(a, b, wide, at));
-    }
-    for (; x < n; i += lanes * wide, x += lanes) {
-        const __mmask64 there = ~0ull >> (64 - (n * wide - i));
-        __m512i a = _mm512_setzero_si512(), b = a;
-        for (ptrdiff_t t = 0; t < tall; t++) {
-            const __m512i row = _mm512_maskz_loadu_epi8(there, rows[t] + i);
-            a = _mm512_add_epi16(a, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(row)));
-            b = _mm512_add_epi16(b, _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(row, 1)));
-        }
-        _mm512_storeu_si512(out + x, sums_along(a, b, wide, at));
-    }
-#endif
+    ptrdiff_t i = 0, x = 0;
+    for (; i + 64 <= n * wide; i += lanes * wide, x += lanes)
+        _mm512_storeu_si512(out + x, block_step(rows, i, tall, wide, at, ~0ull));
+    for (; x < n; i += lanes * wide, x += lanes)
+        _mm512_storeu_si512(out + x, block_step(rows, i, tall, wide, at, ~0ull >> (64 - (n * wide - i))));
+    return n;
+#else
     (void)rows, (void)tall, (void)wide, (void)lanes, (void)at, (void)out, (void)n;
-    return x;
+    return 0;
+#endif
 }
 
 /* In a loop over a few numbers: vectors for it would only cost room, a kilobyte with what comes before and after.

@@ -115,6 +115,35 @@ def test_a_signal_is_seen_or_not():
     assert time.monotonic() - start >= 0.02
 
 
+def test_a_signal_sends_another_before_it_waits():
+    signal, first = Signal(), Signal()
+    assert not signal.wait(0, 0.0, 0.0, first)
+    assert (signal.count, first.count) == (0, 1)
+
+
+@pytest.mark.parametrize("pause", [0, LONG])
+def test_what_happens_first_wakes_who_waits_for_it(pause):
+    """Awake or asleep by then; meanwhile the thread that told of it waits itself."""
+    given, done = threads._Event(), threads._Event()
+
+    def told():
+        time.sleep(pause)
+        given.wait(0, first=done)
+
+    helper = threading.Thread(target=told, daemon=True)
+    waiting = threading.Thread(target=done.wait, args=(0,), daemon=True)
+    waiting.start()
+    helper.start()
+    waiting.join(5)
+    assert not waiting.is_alive()
+    assert helper.is_alive()
+    given.happen()
+    helper.join(5)
+    assert not helper.is_alive()
+    given.wait(0, first=done)  # nobody waits for it
+    assert done.count == 2
+
+
 def test_helpers_work_in_the_context_of_the_caller():
     seen = set()
 

@@ -116,7 +116,7 @@ class _Event:
 
     def wait(self, seen, later=0.0, first=None):
         """Until it has happened more often than `seen` times, and `later` seconds more; `first` happens before that."""
-        if first is not None and first._asleep:
+        if first is not None and first._asleep:  # not only when this thread has fallen asleep, too
             first.happen()
             first = None
         happened = self._signal.wait(seen, SPIN_SECONDS, later, first and first._signal)
@@ -158,7 +158,7 @@ class _Helper(Thread):
             except BaseException as error:
                 self._error = error
             del job
-            done = self._done
+            done = self._done  # which happens once this thread has let go of the GIL: the caller needs it
 
     def give(self, job):
         self._finished, self._job = self._done.count, job
